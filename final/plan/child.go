@@ -1,0 +1,204 @@
+package plan
+
+import (
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// The hooks that the Go runtime keeps for package syscall's own fork, and for the few others that need one. See
+// https://go.dev/issue/67401.
+
+//go:linkname beforeFork syscall.runtime_BeforeFork
+func beforeFork()
+
+//go:linkname afterFork syscall.runtime_AfterFork
+func afterFork()
+
+//go:linkname afterForkInChild syscall.runtime_AfterForkInChild
+func afterForkInChild()
+
+// A report is what the child says of one call, or of its turn. Results follow a turn in a message of their own.
+type report struct {
+	kind  int32
+	at    int32 // index into the code
+	errno int32
+	skip  int32
+	took  int64 // nanoseconds
+}
+
+const (
+	failed  int32 = iota + 1
+	timed         // one call is done; sent only when someone listens
+	turn          // the parent's turn
+	running       // next is execve, whose success nobody can report
+	reports = unsafe.Sizeof(report{})
+)
+
+// A child is everything the forked process may touch, prepared before the fork.
+type child struct {
+	code    []instruction
+	results []int64
+	socket  uintptr // the child's end
+	other   uintptr // the parent's end, to close
+	timed   bool
+	report  report
+	before  unix.Timespec
+	after   unix.Timespec
+}
+
+// fork is clone(2), after which the child carries out its half and the parent returns. The thread that calls it is the child's parent as
+// far as PR_SET_PDEATHSIG is concerned (prctl(2)).
+//
+//go:noinline
+//go:norace
+func (c *child) fork(flags uintptr, pidfd uintptr) (int, unix.Errno) {
+	syscall.ForkLock.Lock()
+	beforeFork()
+	// From here to afterFork nothing may allocate, take a lock or grow the stack.
+	pid, _, errno := syscall.RawSyscall6(unix.SYS_CLONE, flags, 0, pidfd, 0, 0, 0)
+	if errno != 0 || pid != 0 {
+		afterFork()
+		syscall.ForkLock.Unlock()
+		return int(pid), errno
+	}
+	afterForkInChild()
+	c.run()
+	return 0, 0
+}
+
+// run is the child: one call after the other, until execve takes over or one fails.
+//
+//go:nosplit
+//go:norace
+func (c *child) run() {
+	syscall.RawSyscall6(unix.SYS_CLOSE, c.other, 0, 0, 0, 0, 0)
+	announced, denied := false, false
+	var errno unix.Errno
+	for i := range c.code {
+		in := &c.code[i]
+		c.report.at = int32(i)
+		switch in.kind {
+		case passOn:
+			c.say(turn, 0)
+			c.sendResults()
+			continue
+		case await:
+			c.receiveResults()
+			continue
+		}
+		if in.nr == unix.SYS_EXECVE && !announced {
+			c.say(running, 0)
+			announced = true
+		}
+		errno = c.call(in)
+		if errno == 0 {
+			continue
+		}
+		if !allowed(in, errno) {
+			break
+		}
+		// execvp(3): a program that was found but may not be run is the better explanation than one not found.
+		denied = denied || in.nr == unix.SYS_EXECVE && errno == unix.EACCES
+	}
+	if denied && errno == unix.ENOENT {
+		errno = unix.EACCES
+	}
+	c.say(failed, errno)
+	for {
+		syscall.RawSyscall6(unix.SYS_EXIT_GROUP, 125, 0, 0, 0, 0, 0)
+	}
+}
+
+// call makes one system call and keeps its result. A call that names a missing result is passed over, and has none itself.
+//
+//go:nosplit
+//go:norace
+func (c *child) call(in *instruction) unix.Errno {
+	for i := range in.refs {
+		slot := in.refs[i]
+		if slot < 0 {
+			continue
+		}
+		if c.results[slot] == unset {
+			c.report.skip, c.report.took = 1, 0
+			if c.timed {
+				c.say(timed, 0)
+			}
+			return 0
+		}
+		in.args[i] = uintptr(c.results[slot])
+	}
+	if c.timed {
+		syscall.RawSyscall6(unix.SYS_CLOCK_GETTIME, unix.CLOCK_MONOTONIC, uintptr(unsafe.Pointer(&c.before)), 0, 0, 0, 0)
+	}
+	n, _, errno := syscall.RawSyscall6(in.nr, in.args[0], in.args[1], in.args[2], in.args[3], in.args[4], in.args[5])
+	if errno == 0 && in.result >= 0 {
+		c.results[in.result] = int64(n)
+	}
+	if c.timed {
+		syscall.RawSyscall6(unix.SYS_CLOCK_GETTIME, unix.CLOCK_MONOTONIC, uintptr(unsafe.Pointer(&c.after)), 0, 0, 0, 0)
+		c.report.skip = 0
+		c.report.took = (int64(c.after.Sec)-int64(c.before.Sec))*1e9 + int64(c.after.Nsec) - int64(c.before.Nsec)
+		c.say(timed, errno)
+	}
+	return errno
+}
+
+//go:nosplit
+//go:norace
+func allowed(in *instruction, errno unix.Errno) bool {
+	for i := range in.allow {
+		if in.allow[i] == errno {
+			return true
+		}
+	}
+	return false
+}
+
+// say sends a report. A parent that is gone can't be told; the child then dies by PR_SET_PDEATHSIG or at its next turn.
+//
+//go:nosplit
+//go:norace
+func (c *child) say(kind int32, errno unix.Errno) {
+	c.report.kind, c.report.errno = kind, int32(errno)
+	c.send(uintptr(unsafe.Pointer(&c.report)), reports)
+}
+
+//go:nosplit
+//go:norace
+func (c *child) sendResults() {
+	c.send(uintptr(unsafe.Pointer(unsafe.SliceData(c.results))), uintptr(len(c.results))*8)
+}
+
+//go:nosplit
+//go:norace
+func (c *child) send(p, n uintptr) {
+	for {
+		// MSG_NOSIGNAL: the other end may be gone, and SIGPIPE would hide why.
+		_, _, errno := syscall.RawSyscall6(unix.SYS_SENDTO, c.socket, p, n, unix.MSG_NOSIGNAL, 0, 0)
+		if errno != unix.EINTR {
+			return
+		}
+	}
+}
+
+// receiveResults waits for the child's turn.
+//
+//go:nosplit
+//go:norace
+func (c *child) receiveResults() {
+	for {
+		n, _, errno := syscall.RawSyscall6(unix.SYS_READ, c.socket, uintptr(unsafe.Pointer(unsafe.SliceData(c.results))), uintptr(len(c.results))*8, 0, 0, 0)
+		if errno == unix.EINTR {
+			continue
+		}
+		if errno != 0 || n == 0 {
+			for {
+				syscall.RawSyscall6(unix.SYS_EXIT_GROUP, 125, 0, 0, 0, 0, 0)
+			}
+		}
+		return
+	}
+}

@@ -1,0 +1,217 @@
+package plan
+
+import (
+	"encoding/binary"
+	"fmt"
+	"runtime"
+	"strings"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// unset marks a result that doesn't exist: not yet, or because its call failed in an allowed way.
+const unset = -1 << 63
+
+// An instruction is what the child's loop takes: a call with every argument laid out, or a change of hands.
+type instruction struct {
+	kind   uint8
+	nargs  uint8
+	nr     uintptr
+	args   [6]uintptr
+	refs   [6]int // the slot whose result replaces the argument, or -1
+	result int    // the slot for what the call returns, or -1
+	allow  []unix.Errno
+	op     int // where it stands in the plan
+	call   int
+}
+
+const (
+	doCall uint8 = iota
+	passOn       // tell the parent it's its turn, with all results
+	await        // wait for one's own turn
+)
+
+// A program is a plan laid out in memory.
+type program struct {
+	plan    *Plan
+	code    []instruction // the child's half
+	slots   map[string]int
+	results []int64 // by slot
+	pidfd   int32   // where clone puts it
+	keep    runtime.Pinner
+}
+
+// compile lays the plan out. Results of inputs are known from the start.
+func (p *Plan) compile(inputs map[string]int) (*program, error) {
+	if err := p.check(inputs); err != nil {
+		return nil, err
+	}
+	g := &program{plan: p, slots: map[string]int{}}
+	for name, n := range inputs {
+		g.results[g.slot(name)] = int64(n)
+	}
+	// Right after clone nobody waits: whoever the next operation names simply goes on.
+	cloned, next := false, Parent
+	for i, op := range p.Ops {
+		if cloned && op.Actor != next {
+			kind := passOn
+			if op.Actor == Child {
+				kind = await
+			}
+			g.code = append(g.code, instruction{kind: kind, op: i})
+			next = op.Actor
+		}
+		if op.Calls[0].Name == "clone" && i+1 < len(p.Ops) {
+			cloned, next = true, p.Ops[i+1].Actor
+		}
+		for j, c := range op.Calls {
+			g.declare(c)
+			if op.Actor == Child {
+				in, err := g.instruction(c)
+				if err != nil {
+					return nil, fmt.Errorf("%s: %w", op.What, err)
+				}
+				in.op, in.call = i, j
+				g.code = append(g.code, in)
+			}
+		}
+	}
+	return g, nil
+}
+
+func (g *program) slot(name string) int {
+	n, ok := g.slots[name]
+	if !ok {
+		n = len(g.results)
+		g.slots[name] = n
+		g.results = append(g.results, unset)
+	}
+	return n
+}
+
+func (g *program) declare(c Call) {
+	if c.Result != "" {
+		g.slot(c.Result)
+	}
+	for _, a := range c.Args {
+		if a.kind == argOut {
+			g.slot(a.text)
+		}
+	}
+}
+
+// instruction lays out one call.
+func (g *program) instruction(c Call) (instruction, error) {
+	in := instruction{kind: doCall, nargs: uint8(len(c.Args)), nr: syscalls[c.Name], result: -1, allow: c.Allow}
+	for i := range in.refs {
+		in.refs[i] = -1
+	}
+	if c.Result != "" {
+		in.result = g.slots[c.Result]
+	}
+	for i, a := range c.Args {
+		if a.kind == argRef {
+			in.refs[i] = g.slots[a.text]
+			continue
+		}
+		word, err := g.word(a)
+		if err != nil {
+			return in, err
+		}
+		in.args[i] = word
+	}
+	return in, nil
+}
+
+// word is an argument as the kernel takes it: a number, or the address of pinned memory.
+func (g *program) word(a Arg) (uintptr, error) {
+	switch a.kind {
+	case argInt:
+		return uintptr(a.num), nil
+	case argString:
+		return g.cstring(a.text)
+	case argBytes:
+		if len(a.bytes) == 0 {
+			return 0, nil
+		}
+		return g.address(unsafe.Pointer(&a.bytes[0])), nil
+	case argOut:
+		return g.address(unsafe.Pointer(&g.pidfd)), nil
+	case argList:
+		array := make([]uintptr, len(a.list)+1)
+		for i, s := range a.list {
+			word, err := g.cstring(s)
+			if err != nil {
+				return 0, err
+			}
+			array[i] = word
+		}
+		return g.address(unsafe.Pointer(&array[0])), nil
+	case argConcat:
+		s, err := g.join(a)
+		if err != nil {
+			return 0, err
+		}
+		return g.cstring(s)
+	default:
+		return 0, fmt.Errorf("plan: argument %s has no value of its own", a)
+	}
+}
+
+// address pins what p points to until the program is released, so that a bare address of it stays good.
+func (g *program) address(p unsafe.Pointer) uintptr {
+	g.keep.Pin(p)
+	return uintptr(p)
+}
+
+func (g *program) cstring(s string) (uintptr, error) {
+	b, err := unix.ByteSliceFromString(s)
+	if err != nil {
+		return 0, fmt.Errorf("%q has a NUL byte in it: %w", s, err)
+	}
+	return g.address(unsafe.Pointer(&b[0])), nil
+}
+
+// join makes the string of a Concat from results known by now.
+func (g *program) join(a Arg) (string, error) {
+	var b strings.Builder
+	for _, part := range a.parts {
+		if part.kind != argRef {
+			b.WriteString(part.text)
+			continue
+		}
+		n := g.results[g.slots[part.text]]
+		if n == unset {
+			return "", fmt.Errorf("plan: %s has no value", part.text)
+		}
+		fmt.Fprint(&b, n)
+	}
+	return b.String(), nil
+}
+
+// resultBytes is the memory of the results, to be sent and received whole.
+func (g *program) resultBytes() []byte {
+	if len(g.results) == 0 {
+		return nil
+	}
+	return unsafe.Slice((*byte)(unsafe.Pointer(&g.results[0])), len(g.results)*8)
+}
+
+// Words is the memory of a structure made of 64-bit fields in the machine's byte order: open_how, mount_attr.
+func Words(fields ...uint64) []byte {
+	b := make([]byte, 0, 8*len(fields))
+	for _, f := range fields {
+		b = binary.NativeEndian.AppendUint64(b, f)
+	}
+	return b
+}
+
+// HalfWords is the same for 32-bit fields: a list of group ids, the capability sets.
+func HalfWords(fields ...uint32) []byte {
+	b := make([]byte, 0, 4*len(fields))
+	for _, f := range fields {
+		b = binary.NativeEndian.AppendUint32(b, f)
+	}
+	return b
+}

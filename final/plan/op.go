@@ -1,0 +1,151 @@
+package plan
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Actor is the process that performs an operation.
+type Actor uint8
+
+// The two processes either side of clone(2).
+const (
+	Parent Actor = iota
+	Child
+)
+
+func (a Actor) String() string {
+	if a == Child {
+		return "child"
+	}
+	return "parent"
+}
+
+// An Op is one purpose: who acts, what for, and the system calls that do it.
+type Op struct {
+	Actor Actor
+	// What is a gerund and its object, "mounting proc on /proc". An error begins with it.
+	What string
+	// Why is one line for the reader of the list.
+	Why string
+	// Step is the chapter of the workbook that teaches it, such as "03-mount".
+	Step  string
+	Calls []Call
+}
+
+// A Call is one system call.
+type Call struct {
+	// Name is the system call's, as in section 2 of the manual. It must be in the table of syscalls.go, or be [RunProgram].
+	Name string
+	Args []Arg
+	// Result names what the call returned, for later arguments. It may be empty.
+	Result string
+	// Allow lists the errors that are no failure. A call that failed so has no result, and a later call that
+	// names that result is passed over.
+	Allow []unix.Errno
+}
+
+// RunProgram is the one Call name that isn't a system call: the parent runs a program and waits for it. Two programs exist
+// to be used so, newuidmap(1) and newgidmap(1), because only they are trusted with subordinate ids.
+const RunProgram = "run"
+
+type argKind uint8
+
+const (
+	argInt    argKind = iota
+	argString         // a NUL-terminated string
+	argList           // a NULL-terminated array of strings
+	argBytes          // a pointer to a structure
+	argRef            // the result of an earlier call
+	argOut            // a pointer to an int32 that the call fills
+	argConcat         // strings and results joined, in the parent only
+)
+
+// An Arg is one argument of a call, as data.
+type Arg struct {
+	kind  argKind
+	text  string // how it's printed, for argInt and argBytes; the value for argString; the name for argRef and argOut
+	num   uint64
+	bytes []byte
+	list  []string
+	parts []Arg
+}
+
+// Int is a number, printed in decimal.
+func Int(n int) Arg { return Arg{kind: argInt, num: uint64(n), text: strconv.Itoa(n)} }
+
+// Mode is a file mode, printed in octal.
+func Mode(m uint32) Arg { return Arg{kind: argInt, num: uint64(m), text: fmt.Sprintf("%#o", m)} }
+
+// Sym is a number with a name: Sym("MS_REC|MS_PRIVATE", unix.MS_REC|unix.MS_PRIVATE).
+func Sym(name string, n int) Arg { return Arg{kind: argInt, num: uint64(n), text: name} }
+
+// Null is a null pointer.
+func Null() Arg { return Arg{kind: argInt, text: "NULL"} }
+
+// Str is a pointer to a string.
+func Str(s string) Arg { return Arg{kind: argString, text: s} }
+
+// Strs is a pointer to an array of strings, as execve(2) takes them. Its values are printed unless there are more than
+// a few, such as an environment.
+func Strs(list []string) Arg { return Arg{kind: argList, list: list} }
+
+// Bytes is a pointer to a structure or a buffer, with its text form.
+func Bytes(text string, b []byte) Arg { return Arg{kind: argBytes, text: text, bytes: b} }
+
+// Ref is the result of the earlier call that was given this name, or of an input of [Plan.Run].
+func Ref(name string) Arg { return Arg{kind: argRef, text: name} }
+
+// Out is a pointer to an int32; what the call writes there gets this name. Only clone(2) uses it, for the pidfd.
+func Out(name string) Arg { return Arg{kind: argOut, text: name} }
+
+// Concat joins strings and results in decimal to one string: Concat(Str("/proc/"), Ref("child"), Str("/uid_map")). Only the parent
+// can do this, because it takes memory.
+func Concat(parts ...Arg) Arg { return Arg{kind: argConcat, parts: parts} }
+
+// String is the argument as a reader of the list sees it.
+func (a Arg) String() string {
+	switch a.kind {
+	case argString:
+		return strconv.Quote(a.text)
+	case argList:
+		if len(a.list) > 8 {
+			return fmt.Sprintf("[%d strings]", len(a.list))
+		}
+		quoted := make([]string, len(a.list))
+		for i, s := range a.list {
+			quoted[i] = strconv.Quote(s)
+		}
+		return "[" + strings.Join(quoted, ", ") + "]"
+	case argOut:
+		return "&" + a.text
+	case argConcat:
+		var b strings.Builder
+		for _, p := range a.parts {
+			if p.kind == argRef {
+				b.WriteString("{" + p.text + "}")
+			} else {
+				b.WriteString(p.text)
+			}
+		}
+		return strconv.Quote(b.String())
+	default:
+		return a.text
+	}
+}
+
+// String is the call in the notation of strace(1).
+func (c Call) String() string {
+	args := make([]string, len(c.Args))
+	for i, a := range c.Args {
+		args[i] = a.String()
+	}
+	s := c.Name + "(" + strings.Join(args, ", ") + ")"
+	if c.Result != "" {
+		s = c.Result + " = " + s
+	}
+	return s
+}

@@ -1,0 +1,334 @@
+package plan
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// An Error is the operation that failed.
+type Error struct {
+	Op    Op
+	Call  Call
+	Errno unix.Errno
+	// Detail is what a program the parent ran printed, if that is what failed.
+	Detail string
+}
+
+// Error names the operation, its object, what the kernel said and the step that teaches it.
+func (e *Error) Error() string {
+	s := e.Op.What + ": "
+	if e.Detail != "" {
+		s += e.Detail
+	} else {
+		s += e.Errno.Error()
+	}
+	if e.Op.Step != "" {
+		s += " (step " + e.Op.Step + ")"
+	}
+	return s
+}
+
+// Unwrap is the errno, for errors.Is.
+func (e *Error) Unwrap() error { return e.Errno }
+
+// ErrDied is returned when the child ended before it could exec, for example because something killed it.
+var ErrDied = errors.New("the child died before it could run the program")
+
+// A Process is the child once it has become the program.
+type Process struct {
+	Pid int
+	// PidFD refers to the process for as long as it is open; see pidfd_open(2). The caller closes it.
+	PidFD int
+
+	program *program
+}
+
+// Result is what the call with this name returned, and whether it did.
+func (p *Process) Result(name string) (int, bool) {
+	slot, ok := p.program.slots[name]
+	if !ok || p.program.results[slot] == unset {
+		return 0, false
+	}
+	return int(p.program.results[slot]), true
+}
+
+// A Timing is what happened to one call.
+type Timing struct {
+	Op, Call int
+	Took     time.Duration
+	Errno    unix.Errno // an allowed one, unless it's the plan's last
+	Skipped  bool       // it named a result that an earlier, allowed failure left missing
+}
+
+// Options are how to run a plan.
+type Options struct {
+	// Inputs are results known before the first operation, by name: open file descriptors, most of all.
+	Inputs map[string]int
+	// Timed, if not nil, is called for each call as it is done.
+	Timed func(Timing)
+}
+
+// Run carries the list out. It returns when the child has become the program, or with an [Error] that says which operation
+// failed; the child is then dead and reaped. The caller must have locked its goroutine to its thread
+// and keep that thread for as long as the program should live, if the plan sets PR_SET_PDEATHSIG.
+func (p *Plan) Run(o Options) (*Process, error) {
+	g, err := p.compile(o.Inputs)
+	if err != nil {
+		return nil, err
+	}
+	defer g.keep.Unpin()
+	ends, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("making a socket pair between parent and child: %w", err)
+	}
+	r := &runner{program: g, options: o, socket: ends[0], childEnd: ends[1]}
+	proc, err := r.run()
+	for _, fd := range []int{r.socket, r.childEnd} {
+		if fd >= 0 {
+			unix.Close(fd)
+		}
+	}
+	if err != nil && r.pid > 0 {
+		unix.Kill(r.pid, unix.SIGKILL)
+		for {
+			if _, werr := unix.Wait4(r.pid, nil, 0, nil); werr != unix.EINTR {
+				break
+			}
+		}
+		unix.Close(int(g.pidfd))
+	}
+	return proc, err
+}
+
+// A runner is the parent's half under way.
+type runner struct {
+	*program
+	options          Options
+	socket, childEnd int
+	pid              int
+}
+
+func (r *runner) run() (*Process, error) {
+	childsTurn := false
+	for i, op := range r.plan.Ops {
+		if op.Actor == Child {
+			if !childsTurn && r.pid > 0 && !r.first(i) {
+				if err := r.passOn(); err != nil {
+					return nil, err
+				}
+			}
+			childsTurn = true
+			continue
+		}
+		if childsTurn {
+			if err := r.listen(turn); err != nil {
+				return nil, err
+			}
+			childsTurn = false
+		}
+		for j, c := range op.Calls {
+			if err := r.call(i, j, op, c); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if err := r.listen(running); err != nil {
+		return nil, err
+	}
+	return &Process{Pid: r.pid, PidFD: int(r.pidfd), program: r.program}, nil
+}
+
+// first tells whether operation i is the one right after clone, for which the child need not wait.
+func (r *runner) first(i int) bool { return i > 0 && r.plan.Ops[i-1].Calls[0].Name == "clone" }
+
+// call performs one of the parent's calls.
+func (r *runner) call(i, j int, op Op, c Call) error {
+	start := time.Now()
+	var errno unix.Errno
+	var detail string
+	skipped := r.missing(c)
+	if !skipped {
+		var err error
+		if errno, detail, err = r.perform(c); err != nil {
+			return fmt.Errorf("%s: %w", op.What, err)
+		}
+	}
+	if r.options.Timed != nil {
+		r.options.Timed(Timing{Op: i, Call: j, Took: time.Since(start), Errno: errno, Skipped: skipped})
+	}
+	if errno == 0 {
+		return nil
+	}
+	for _, ok := range c.Allow {
+		if errno == ok {
+			return nil
+		}
+	}
+	return &Error{Op: op, Call: c, Errno: errno, Detail: detail}
+}
+
+// missing tells whether a call names a result that isn't there.
+func (r *runner) missing(c Call) bool {
+	for _, a := range c.Args {
+		for _, part := range append([]Arg{a}, a.parts...) {
+			if part.kind == argRef && r.results[r.slots[part.text]] == unset {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (r *runner) perform(c Call) (unix.Errno, string, error) {
+	if c.Name == RunProgram {
+		return r.runProgram(c)
+	}
+	in, err := r.instruction(c)
+	if err != nil {
+		return 0, "", err
+	}
+	for i, slot := range in.refs {
+		if slot >= 0 {
+			in.args[i] = uintptr(r.results[slot])
+		}
+	}
+	if c.Name == "clone" {
+		return r.clone(in.args[0], in.args[2]), "", nil
+	}
+	if c.Name == "write" && c.Args[1].kind == argConcat {
+		s, err := r.join(c.Args[1])
+		if err != nil {
+			return 0, "", err
+		}
+		in.args[2] = uintptr(len(s))
+	}
+	n, _, errno := unix.Syscall6(in.nr, in.args[0], in.args[1], in.args[2], in.args[3], in.args[4], in.args[5])
+	for errno == unix.EINTR {
+		n, _, errno = unix.Syscall6(in.nr, in.args[0], in.args[1], in.args[2], in.args[3], in.args[4], in.args[5])
+	}
+	if errno == 0 && in.result >= 0 {
+		r.results[in.result] = int64(n)
+	}
+	return errno, "", nil
+}
+
+func (r *runner) clone(flags, pidfd uintptr) unix.Errno {
+	c := &child{
+		code: r.code, results: r.results, timed: r.options.Timed != nil,
+		socket: uintptr(r.childEnd), other: uintptr(r.socket),
+	}
+	pid, errno := c.fork(flags, pidfd)
+	if errno != 0 {
+		return errno
+	}
+	unix.Close(r.childEnd)
+	r.childEnd, r.pid = -1, pid
+	r.keepClone()
+	return 0
+}
+
+// keepClone stores what clone returned, which the child's own copy of the results doesn't have.
+func (r *runner) keepClone() {
+	r.results[r.slots["child"]] = int64(r.pid)
+	r.results[r.slots["pidfd"]] = int64(r.pidfd)
+}
+
+// runProgram runs a program of the host with the arguments of the call.
+func (r *runner) runProgram(c Call) (unix.Errno, string, error) {
+	argv := make([]string, len(c.Args))
+	for i, a := range c.Args {
+		argv[i] = a.text
+		if a.kind == argRef {
+			argv[i] = fmt.Sprint(r.results[r.slots[a.text]])
+		}
+	}
+	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd.Env = os.Environ()
+	out, err := cmd.CombinedOutput()
+	if err == nil {
+		return 0, "", nil
+	}
+	detail := strings.TrimSpace(string(out))
+	if detail == "" {
+		detail = err.Error()
+	}
+	return unix.EPERM, detail, nil
+}
+
+// passOn gives the child its turn, with all results so far.
+func (r *runner) passOn() error {
+	_, err := unix.SendmsgN(r.socket, r.resultBytes(), nil, nil, unix.MSG_NOSIGNAL)
+	if err != nil {
+		return r.died()
+	}
+	return nil
+}
+
+// died is the reason if the child gave one before it went.
+func (r *runner) died() error {
+	if err := r.listen(turn); err != nil {
+		return err
+	}
+	return ErrDied
+}
+
+// listen takes the child's reports until it gives the turn back, or until the socket closes because execve worked.
+func (r *runner) listen(until int32) error {
+	announced := false
+	for {
+		var m report
+		n, err := r.receive(unsafe.Slice((*byte)(unsafe.Pointer(&m)), reports))
+		if err != nil {
+			return err
+		}
+		if n == 0 && announced {
+			return nil
+		}
+		if n == 0 {
+			return ErrDied
+		}
+		switch m.kind {
+		case failed:
+			return r.failure(m)
+		case timed:
+			in := r.code[m.at]
+			r.options.Timed(Timing{Op: in.op, Call: in.call, Took: time.Duration(m.took), Errno: unix.Errno(m.errno), Skipped: m.skip != 0})
+		case running:
+			announced = true
+		case turn:
+			_, err := r.receive(r.resultBytes())
+			r.keepClone()
+			if err != nil || until == turn {
+				return err
+			}
+		}
+	}
+}
+
+func (r *runner) receive(b []byte) (int, error) {
+	for {
+		n, err := unix.Read(r.socket, b)
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err == unix.ECONNRESET:
+			return 0, nil
+		case err != nil:
+			return 0, fmt.Errorf("listening to the child: %w", err)
+		}
+		return n, nil
+	}
+}
+
+func (r *runner) failure(m report) error {
+	in := r.code[m.at]
+	op := r.plan.Ops[in.op]
+	return &Error{Op: op, Call: op.Calls[in.call], Errno: unix.Errno(m.errno)}
+}
