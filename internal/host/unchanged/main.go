@@ -1,0 +1,62 @@
+// Unchanged runs a command and fails if the machine is not as it was before: mounts, cgroups, network links, namespaces,
+// processes, and whatever is below the directories given.
+//
+// Synopsis:
+//
+//	unchanged [-dir DIR]... COMMAND [ARG...]
+//
+// The exit code is the command's own if that is not 0, and 1 if it has changed something.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+
+	"stave/internal/host"
+)
+
+func main() {
+	var dirs []string
+	flag.Func("dir", "a `directory` that must stay as it is, too; may be repeated", func(dir string) error {
+		dirs = append(dirs, dir)
+		return nil
+	})
+	flag.Parse()
+	if flag.NArg() == 0 {
+		flag.Usage()
+		os.Exit(2)
+	}
+	code, err := run(dirs, flag.Args())
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "unchanged: %v\n", err)
+	}
+	os.Exit(code)
+}
+
+func run(dirs, command []string) (int, error) {
+	before, err := host.Take(dirs...)
+	if err != nil {
+		return 1, fmt.Errorf("looking at the machine before %s: %w", command[0], err)
+	}
+	cmd := exec.Command(command[0], command[1:]...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	runErr := cmd.Run()
+
+	changes := before.Changes(dirs...)
+	for _, change := range changes {
+		fmt.Fprintf(os.Stderr, "unchanged: %s\n", change)
+	}
+	var exit *exec.ExitError
+	switch {
+	case errors.As(runErr, &exit) && exit.ExitCode() > 0:
+		return exit.ExitCode(), nil
+	case runErr != nil:
+		return 1, runErr
+	case len(changes) > 0:
+		return 1, fmt.Errorf("%s has left %d changes on this machine", command[0], len(changes))
+	}
+	return 0, nil
+}
