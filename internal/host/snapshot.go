@@ -141,8 +141,8 @@ func Diff(before, after Snapshot) []string {
 }
 
 // Changes waits until the machine is as it was before, and returns nil, or gives up and says in words what differs.
-func (before Snapshot) Changes(directories ...string) []string {
-	return waitForNone(func() []string {
+func (before Snapshot) Changes(patience time.Duration, directories ...string) []string {
+	return waitForNone(patience, func() []string {
 		after, err := Take(directories...)
 		if err != nil {
 			return []string{fmt.Sprintf("unknown: %v", err)}

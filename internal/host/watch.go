@@ -19,13 +19,15 @@ type Watcher struct {
 	cgroups []string
 	links   []Link
 	bound   []Mount // namespaces bound to files
+
+	patience time.Duration
 }
 
 // Watch starts to watch. When t ends, whatever it has left behind fails it. (That the directory itself can be removed is
 // for whoever removes it to say; t.TempDir does.)
 func Watch(t testing.TB, work string) *Watcher {
 	t.Helper()
-	w := &Watcher{t: t, work: work}
+	w := &Watcher{t: t, work: work, patience: Slow(Patience)}
 	var errs [3]error
 	w.cgroups, errs[0] = cgroups()
 	w.links, errs[1] = links()
@@ -60,8 +62,8 @@ func (w *Watcher) DetachMounts() {
 	}
 }
 
-// patience is how long a leftover may take to go by itself.
-const patience = 5 * time.Second
+// Patience is how long a leftover may take to go by itself.
+const Patience = 5 * time.Second
 
 // Slow returns d, or as many times d as STAVE_SLOW says. Deadlines of tests are written for an ordinary machine and passed
 // through Slow, because an emulated one takes ten times as long.
@@ -75,7 +77,7 @@ func Slow(d time.Duration) time.Duration {
 // Leftovers waits until nothing of the test is left, and returns nil, or gives up and says in words what there is.
 func (w *Watcher) Leftovers() []string {
 	seenPopulated := make(map[string]bool)
-	return waitForNone(func() []string {
+	return waitForNone(w.patience, func() []string {
 		left := Leftovers(w.work)
 		return append(left, w.sinceThen(seenPopulated)...)
 	})
@@ -84,8 +86,8 @@ func (w *Watcher) Leftovers() []string {
 // pollInterval: none of these things gives an event when it goes.
 const pollInterval = 20 * time.Millisecond
 
-func waitForNone(look func() []string) []string {
-	deadline := time.Now().Add(Slow(patience))
+func waitForNone(patience time.Duration, look func() []string) []string {
+	deadline := time.Now().Add(patience)
 	for {
 		left := look()
 		if len(left) == 0 || time.Now().After(deadline) {

@@ -43,10 +43,11 @@ func asRoot() {
 		fmt.Fprintln(os.Stderr, "usage: as-root PROGRAM [ARG...]")
 		os.Exit(2)
 	}
-	if os.Geteuid() != 0 {
-		args = append([]string{"unshare", "--user", "--map-root-user", "--"}, args...)
-	}
 	path, err := exec.LookPath(args[0])
+	if err == nil && os.Geteuid() != 0 {
+		args = append([]string{"unshare", "--user", "--map-root-user", "--"}, args...)
+		path, err = exec.LookPath(args[0])
+	}
 	if err == nil {
 		err = syscall.Exec(path, args, os.Environ())
 	}

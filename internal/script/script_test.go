@@ -129,6 +129,10 @@ func TestCopyTree(t *testing.T) {
 	must(os.Symlink("sealed/tool", filepath.Join(from, "link")))
 	must(os.Chmod(filepath.Join(from, "sealed"), 0o555))
 
+	for _, dir := range []string{from, to} { // or t.TempDir couldn't empty them
+		t.Cleanup(func() { must(os.Chmod(filepath.Join(dir, "sealed"), 0o755)) })
+	}
+
 	must(copyTree(from, to))
 	for name, want := range map[string]string{"sealed": "dr-xr-xr-x", "sealed/tool": "-rwxr-xr-x", "link": "Lrwxrwxrwx"} {
 		info, err := os.Lstat(filepath.Join(to, name))

@@ -3,7 +3,7 @@
 //
 // Synopsis:
 //
-//	unchanged [-dir DIR]... COMMAND [ARG...]
+//	unchanged [-patience TIME] [-dir DIR]... COMMAND [ARG...]
 //
 // The exit code is the command's own if that is not 0, and 1 if it has changed something.
 package main
@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"time"
 
 	"stave/internal/host"
 )
@@ -24,19 +25,20 @@ func main() {
 		dirs = append(dirs, dir)
 		return nil
 	})
+	patience := flag.Duration("patience", host.Slow(host.Patience), "how `long` what the command held may take to go")
 	flag.Parse()
 	if flag.NArg() == 0 {
 		flag.Usage()
 		os.Exit(2)
 	}
-	code, err := run(dirs, flag.Args())
+	code, err := run(dirs, *patience, flag.Args())
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "unchanged: %v\n", err)
 	}
 	os.Exit(code)
 }
 
-func run(dirs, command []string) (int, error) {
+func run(dirs []string, patience time.Duration, command []string) (int, error) {
 	before, err := host.Take(dirs...)
 	if err != nil {
 		return 1, fmt.Errorf("looking at the machine before %s: %w", command[0], err)
@@ -45,7 +47,7 @@ func run(dirs, command []string) (int, error) {
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	runErr := cmd.Run()
 
-	changes := before.Changes(dirs...)
+	changes := before.Changes(patience, dirs...)
 	for _, change := range changes {
 		fmt.Fprintf(os.Stderr, "unchanged: %s\n", change)
 	}
