@@ -89,7 +89,9 @@ func (c *child) run() {
 			continue
 		}
 		if in.nr == unix.SYS_EXECVE && !announced {
-			c.say(running, 0)
+			if c.say(running, 0) != 0 {
+				break // the parent is gone, perhaps before PR_SET_PDEATHSIG was set: nobody wants the program any more
+			}
 			announced = true
 		}
 		errno = c.call(in)
@@ -157,13 +159,13 @@ func allowed(in *instruction, errno unix.Errno) bool {
 	return false
 }
 
-// say sends a report. A parent that is gone can't be told; the child then dies by PR_SET_PDEATHSIG or at its next turn.
+// say sends a report. It fails when the parent is gone.
 //
 //go:nosplit
 //go:norace
-func (c *child) say(kind int32, errno unix.Errno) {
+func (c *child) say(kind int32, errno unix.Errno) unix.Errno {
 	c.report.kind, c.report.errno = kind, int32(errno)
-	c.send(uintptr(unsafe.Pointer(&c.report)), reports)
+	return c.send(uintptr(unsafe.Pointer(&c.report)), reports)
 }
 
 //go:nosplit
@@ -174,12 +176,12 @@ func (c *child) sendResults() {
 
 //go:nosplit
 //go:norace
-func (c *child) send(p, n uintptr) {
+func (c *child) send(p, n uintptr) unix.Errno {
 	for {
 		// MSG_NOSIGNAL: the other end may be gone, and SIGPIPE would hide why.
 		_, _, errno := syscall.RawSyscall6(unix.SYS_SENDTO, c.socket, p, n, unix.MSG_NOSIGNAL, 0, 0)
 		if errno != unix.EINTR {
-			return
+			return errno
 		}
 	}
 }

@@ -1,0 +1,172 @@
+package user
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"stave/final/plan"
+)
+
+// A Mapping is how ids inside a user namespace stand for ids outside. See user_namespaces(7).
+type Mapping struct {
+	UIDs, GIDs []specs.LinuxIDMapping
+	// Helpers tells that newuidmap(1) and newgidmap(1) write it, because it has more than one's own id.
+	Helpers bool
+}
+
+// ForCaller is the mapping an ordinary user gets: root inside is oneself outside, and if /etc/subuid and /etc/subgid grant a
+// range and the two programs that may use it are installed, ids from 1 up are that range. Otherwise root is the only id there is.
+func ForCaller() Mapping {
+	uid, gid := os.Getuid(), os.Getgid()
+	m := Mapping{UIDs: single(uid), GIDs: single(gid)}
+	name := ""
+	if passwd, err := os.ReadFile("/etc/passwd"); err == nil { // not os/user, which would bring in the C library
+		for _, a := range Accounts(passwd) {
+			if int(a.UID) == uid {
+				name = a.Name
+				break
+			}
+		}
+	}
+	subUID, err1 := subordinate("/etc/subuid", name, uid)
+	subGID, err2 := subordinate("/etc/subgid", name, uid)
+	_, err3 := exec.LookPath("newuidmap")
+	_, err4 := exec.LookPath("newgidmap")
+	if errors.Join(err1, err2, err3, err4) != nil {
+		return m
+	}
+	m.UIDs, m.GIDs, m.Helpers = append(m.UIDs, subUID), append(m.GIDs, subGID), true
+	return m
+}
+
+func single(id int) []specs.LinuxIDMapping {
+	return []specs.LinuxIDMapping{{ContainerID: 0, HostID: uint32(id), Size: 1}}
+}
+
+// subordinate finds the first range that a file in the format of subuid(5) grants to a user, by name or by number.
+func subordinate(file, name string, uid int) (specs.LinuxIDMapping, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return specs.LinuxIDMapping{}, err
+	}
+	defer f.Close()
+	for s := bufio.NewScanner(f); s.Scan(); {
+		fields := strings.Split(strings.TrimSpace(s.Text()), ":")
+		if len(fields) != 3 || (fields[0] != name && fields[0] != strconv.Itoa(uid)) || fields[0] == "" {
+			continue
+		}
+		start, err1 := strconv.ParseUint(fields[1], 10, 32)
+		count, err2 := strconv.ParseUint(fields[2], 10, 32)
+		if err1 == nil && err2 == nil && count > 0 {
+			return specs.LinuxIDMapping{ContainerID: 1, HostID: uint32(start), Size: uint32(count)}, nil
+		}
+	}
+	return specs.LinuxIDMapping{}, fmt.Errorf("%s grants nothing to %s", file, name)
+}
+
+// Single tells whether root is the only id inside.
+func (m Mapping) Single() bool { return len(m.UIDs) == 1 && m.UIDs[0].Size == 1 }
+
+// Contains tells whether an id inside stands for one outside.
+func Contains(list []specs.LinuxIDMapping, id uint32) bool {
+	for _, m := range list {
+		if id >= m.ContainerID && uint64(id) < uint64(m.ContainerID)+uint64(m.Size) {
+			return true
+		}
+	}
+	return false
+}
+
+// Write appends the parent's operation that writes the mapping, right after clone. A
+// user may map only their own id by themselves, and only after giving up setgroups(2), which could otherwise drop a group that
+// denies access (CVE-2014-8989).
+func (m Mapping) Write(p *plan.Plan) {
+	const why = "ids inside stand for these outside: inside it is root, outside it is nobody special"
+	child := func(file string) plan.Arg {
+		return plan.Concat(plan.Str("/proc/"), plan.Ref("child"), plan.Str("/"+file))
+	}
+	op := plan.Op{Actor: plan.Parent, What: "mapping user and group ids", Step: step, Why: why}
+	switch {
+	case m.Helpers:
+		op.Calls = []plan.Call{
+			{Name: plan.RunProgram, Args: append([]plan.Arg{plan.Str("newuidmap"), plan.Ref("child")}, words(m.UIDs)...)},
+			{Name: plan.RunProgram, Args: append([]plan.Arg{plan.Str("newgidmap"), plan.Ref("child")}, words(m.GIDs)...)},
+		}
+	default:
+		if m.Single() {
+			op.Calls = p.WriteFile(child("setgroups"), plan.Str("deny"))
+		}
+		op.Calls = append(op.Calls, p.WriteFile(child("uid_map"), plan.Str(lines(m.UIDs)))...)
+		op.Calls = append(op.Calls, p.WriteFile(child("gid_map"), plan.Str(lines(m.GIDs)))...)
+	}
+	p.Add(op)
+}
+
+// Become appends the child's operation that makes it root in its namespace, once the mapping is written.
+func Become(p *plan.Plan) {
+	p.Add(plan.Op{Actor: plan.Child, What: "becoming root in the user namespace", Step: step,
+		Why: "until now its ids had no name in there",
+		Calls: []plan.Call{
+			{Name: "setresgid", Args: []plan.Arg{plan.Int(0), plan.Int(0), plan.Int(0)}},
+			{Name: "setresuid", Args: []plan.Arg{plan.Int(0), plan.Int(0), plan.Int(0)}},
+		}})
+}
+
+// lines are a mapping as /proc/PID/uid_map takes it.
+func lines(list []specs.LinuxIDMapping) string {
+	var b strings.Builder
+	for _, m := range list {
+		fmt.Fprintf(&b, "%d %d %d\n", m.ContainerID, m.HostID, m.Size)
+	}
+	return b.String()
+}
+
+// words are a mapping as newuidmap(1) takes it.
+func words(list []specs.LinuxIDMapping) []plan.Arg {
+	var args []plan.Arg
+	for word := range strings.FieldsSeq(lines(list)) {
+		args = append(args, plan.Str(word))
+	}
+	return args
+}
+
+// Credentials appends the child's operations that make it the user a configuration names. m is nil without a user namespace.
+func Credentials(p *plan.Plan, u specs.User, m *Mapping) error {
+	if m != nil && (!Contains(m.UIDs, u.UID) || !Contains(m.GIDs, u.GID)) {
+		return fmt.Errorf("user %d:%d doesn't exist in this user namespace: %s", u.UID, u.GID, wayOut)
+	}
+	groups := plan.Call{Name: "setgroups", Args: []plan.Arg{plan.Int(len(u.AdditionalGids)), plan.Null()}}
+	if len(u.AdditionalGids) > 0 {
+		groups.Args[1] = plan.Bytes(fmt.Sprint(u.AdditionalGids), plan.HalfWords(u.AdditionalGids...))
+	}
+	op := plan.Op{Actor: plan.Child, What: fmt.Sprintf("becoming user %d, group %d", u.UID, u.GID), Step: step,
+		Why: "groups first: without root's rights they can't be changed any more (setuid(2))"}
+	switch {
+	case m == nil || !m.Single():
+		op.Calls = append(op.Calls, groups)
+	case len(u.AdditionalGids) > 0:
+		return fmt.Errorf("additional groups don't exist in this user namespace: %s", wayOut)
+	}
+	uid, gid := plan.Int(int(u.UID)), plan.Int(int(u.GID))
+	op.Calls = append(op.Calls,
+		plan.Call{Name: "setresgid", Args: []plan.Arg{gid, gid, gid}},
+		plan.Call{Name: "setresuid", Args: []plan.Arg{uid, uid, uid}})
+	p.Add(op)
+	if u.Umask != nil {
+		p.Add(plan.Op{Actor: plan.Child, What: fmt.Sprintf("setting the umask to %#o", *u.Umask), Step: step,
+			Calls: []plan.Call{{Name: "umask", Args: []plan.Arg{plan.Mode(*u.Umask)}}}})
+	}
+	return nil
+}
+
+const (
+	step   = "08-user"
+	wayOut = "only root is mapped; for more, install newuidmap (package uidmap) and give yourself a range in /etc/subuid and /etc/subgid (subuid(5))"
+)
