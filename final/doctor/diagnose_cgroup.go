@@ -43,8 +43,6 @@ func controller(f *Facts, c Controller) Finding {
 			Fix{Text: "append cgroup_enable=" + c.Name + " to the kernel's command line (/boot/firmware/cmdline.txt there) and restart"})
 	case c.Version == 0:
 		return limited("in no hierarchy", "The kernel was built without this controller, or its hierarchy isn't mounted.", otherKernel)
-	case c.Dir == "":
-		return limited("out of reach", "The hierarchy that is mounted doesn't show the cgroup of this process, as in some containers.", outside(f)...)
 	case c.Write == unix.EROFS:
 		return limited("refused", "The hierarchy is mounted read-only, as in a container.", outside(f)...)
 	case c.Write != 0 && c.Version == 1:
@@ -52,8 +50,10 @@ func controller(f *Facts, c Controller) Finding {
 			Fix{Text: "run as root"}, Fix{Text: "or start the kernel with systemd.unified_cgroup_hierarchy=1, for v2"})
 	case c.Write != 0:
 		return limited("refused", "No cgroup was handed to you (delegated), so only root may set limits.", delegate(f)...)
-	case c.Withheld && f.direct():
+	case c.Withheld && f.direct() && !f.InUserNS:
 		return limited("refused in "+c.Dir, "The cgroup at the top of what can be seen was not given this controller.", outside(f)...)
+	case c.Busy:
+		return limited("refused in "+c.Dir, "Processes are in that cgroup, so it can't hand controllers on; see cgroups(7), no internal processes.", outside(f)...)
 	case c.Withheld:
 		return limited("refused in "+c.Dir, "The cgroup is yours, but was not given this controller.", giveControllers)
 	default:

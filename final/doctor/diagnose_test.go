@@ -237,8 +237,8 @@ func TestDiagnose(t *testing.T) {
 			"limits: pids", Limited, []string{"in no hierarchy"}, "04-cgroups",
 		},
 		{
-			"own cgroup out of sight", asOrdinaryUser, func(f *Facts) { f.Cgroups.Controllers[1].Dir = "" },
-			"limits: cpu", Limited, []string{"doesn't show"}, "04-cgroups",
+			"processes in the cgroup of a container", asRoot, func(f *Facts) { f.Cgroups.Controllers[1].Busy = true },
+			"limits: cpu", Limited, []string{"internal processes"}, "04-cgroups",
 		},
 		{
 			"no delegation with systemd", asOrdinaryUser, func(f *Facts) { f.Cgroups.Controllers[0].Write = unix.EACCES },

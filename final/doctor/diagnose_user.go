@@ -21,7 +21,7 @@ func privilege(f *Facts) Finding {
 		return Finding{
 			"privilege", Limited, "root, but without CAP_SYS_ADMIN",
 			"Namespaces and mounts take that capability. Root of a new user namespace has it.",
-			append([]Fix{{Text: "put unshare -Ur before each command"}}, outside(f)...), Steps,
+			append([]Fix{{Text: "run stave as it is, the steps inside unshare -Ur"}}, outside(f)...), Steps,
 		}
 	default:
 		return Finding{

@@ -71,9 +71,10 @@ type Cgroups struct {
 // Controller is one controller and the directory in which a container's cgroup would be made.
 type Controller struct {
 	Name     string
-	Version  int        // 1 or 2; 0 if no hierarchy has it
-	Dir      string     // "" if this process is in no cgroup that can be seen
+	Version  int // 1 or 2; 0 if no hierarchy has it
+	Dir      string
 	Write    unix.Errno // access(2) for writing Dir
 	Withheld bool       // v2: the kernel has it, but Dir was not given it
+	Busy     bool       // v2: processes in Dir keep it from handing the controller on
 	Disabled bool       // switched off when the kernel was started
 }

@@ -10,10 +10,13 @@ import (
 	"os/exec"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"stave/final/user"
 )
 
 // Options says what to look at.
@@ -37,6 +40,7 @@ func Gather(ctx context.Context, opts Options) (*Facts, error) {
 		Release:   release(),
 		Arch:      runtime.GOARCH,
 		Container: container(mountinfo),
+		User:      strconv.Itoa(os.Getuid()),
 		UID:       os.Getuid(),
 		InUserNS:  inUserNS(),
 		Chrooted:  !mountPoint(mountinfo, "/"),
@@ -52,8 +56,16 @@ func Gather(ctx context.Context, opts Options) (*Facts, error) {
 	status := read("/proc/self/status")
 	f.CapEff = statusField(status, "CapEff", 16)
 	f.Filtered = statusField(status, "Seccomp", 10) == unix.SECCOMP_MODE_FILTER
-	f.User = userName(read("/etc/passwd"), f.UID)
-	f.Cgroups = gatherCgroups(mountinfo, f.direct() && !f.InUserNS)
+	for _, account := range user.Accounts([]byte(read("/etc/passwd"))) {
+		if int(account.UID) == f.UID {
+			f.User = account.Name
+			break
+		}
+	}
+	var err error
+	if f.Cgroups, err = gatherCgroups(f.direct() && !f.InUserNS); err != nil {
+		return nil, err
+	}
 	for _, s := range userNSSysctls {
 		if text := read("/proc/sys/" + strings.ReplaceAll(s.key, ".", "/")); text != "" {
 			f.Sysctl[s.key] = strings.TrimSpace(text)

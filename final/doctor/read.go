@@ -78,17 +78,6 @@ func statusField(status, name string, base int) uint64 {
 	return 0
 }
 
-// userName looks a user up in the text of /etc/passwd. Package os/user would do it through the C library where there is a C compiler.
-func userName(passwd string, uid int) string {
-	number := strconv.Itoa(uid)
-	for line := range strings.Lines(passwd) {
-		if field := strings.Split(line, ":"); len(field) > 2 && field[2] == number {
-			return field[0]
-		}
-	}
-	return number
-}
-
 // parseIDRanges reads the text of /etc/subuid. Lines that newuidmap would pass over are passed over.
 func parseIDRanges(text string) []IDRange {
 	var ranges []IDRange

@@ -1,67 +1,52 @@
 package doctor
 
 import (
+	"io"
 	"maps"
+	"os"
+	"path/filepath"
 	"reflect"
-	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"stave/final/cgroup"
 )
 
-const hybridMounts = `24 1 254:0 / / rw,relatime - ext4 /dev/vda rw
-31 24 0:27 / /sys/fs/cgroup ro,nosuid shared:9 - tmpfs tmpfs ro,mode=755
-32 31 0:28 / /sys/fs/cgroup/unified rw,nosuid shared:10 - cgroup2 cgroup2 rw
-33 31 0:29 / /sys/fs/cgroup/systemd rw,nosuid shared:11 - cgroup cgroup rw,name=systemd
-34 31 0:31 / /sys/fs/cgroup/cpu,cpuacct rw,nosuid shared:12 master:3 - cgroup cgroup rw,cpu,cpuacct
-35 31 0:32 /docker/abc /sys/fs/cgroup/memory rw,nosuid - cgroup cgroup rw,memory
-`
-
-func TestParseHierarchies(t *testing.T) {
-	got := parseHierarchies(hybridMounts)
-	want := []hierarchy{
-		{version: 2, root: "/", point: "/sys/fs/cgroup/unified"},
-		{1, "/", "/sys/fs/cgroup/systemd", []string{"rw", "name=systemd"}},
-		{1, "/", "/sys/fs/cgroup/cpu,cpuacct", []string{"rw", "cpu", "cpuacct"}},
-		{1, "/docker/abc", "/sys/fs/cgroup/memory", []string{"rw", "memory"}},
-	}
-	if !reflect.DeepEqual(got, want) {
-		t.Errorf("got %+v\nwant %+v", got, want)
-	}
-	for text, want := range map[string]string{
-		hybridMounts: "hybrid",
-		"30 24 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n":                "v2",
-		"35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n":    "v1",
-		"24 1 254:0 / / rw,relatime - ext4 /dev/vda rw\n":                      "none",
-		"24 1 254:0 / / rw - ext4\n31 24 0:27\n - cgroup2 cgroup2 rw\n\n - \n": "none",
+func TestLayout(t *testing.T) {
+	v1, v2 := cgroup.Hierarchy{Mount: "/sys/fs/cgroup/memory"}, cgroup.Hierarchy{Mount: "/sys/fs/cgroup", V2: true}
+	for want, hierarchies := range map[string][]cgroup.Hierarchy{
+		"none": nil, "v1": {v1}, "v2": {v2}, "hybrid": {v1, v2},
 	} {
-		if got := layout(parseHierarchies(text)); got != want {
-			t.Errorf("layout %q, want %q, of\n%s", got, want, text)
+		if got := layout(cgroup.Layout{Hierarchies: hierarchies}); got != want {
+			t.Errorf("layout %q, want %q, of %+v", got, want, hierarchies)
 		}
 	}
 }
 
-func TestOwnCgroup(t *testing.T) {
-	for _, test := range []struct{ root, path, want string }{
-		{"/", "/", "/cg"},
-		{"/", "/user.slice/a.scope", "/cg/user.slice/a.scope"},
-		{"/docker/abc", "/docker/abc/inner", "/cg/inner"},
-		{"/docker/abc", "/docker/abcd", ""},
-		{"/docker/abc", "/", ""},
-		{"/", "/../elsewhere", "/cg/elsewhere"}, // cleaned; nothing outside of /cg is ever named
-		{"/", "", ""},
-	} {
-		h := hierarchy{root: test.root, point: "/cg"}
-		if got := h.own(test.path); got != test.want {
-			t.Errorf("%q in %q: %q, want %q", test.path, test.root, got, test.want)
+// A container's cgroup is made at the top by root, and beside the own one by anybody else who owns what is around both.
+func TestPlace(t *testing.T) {
+	top := t.TempDir()
+	around := filepath.Join(top, "app.slice")
+	if err := os.Mkdir(around, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	v2 := cgroup.Hierarchy{Mount: top, Own: "/app.slice/shell.scope", V2: true}
+	check := func(h cgroup.Hierarchy, privileged bool, wantDir string, want unix.Errno) {
+		t.Helper()
+		if _, dir, refused := place(h, privileged); dir != wantDir || refused != want {
+			t.Errorf("%+v: %s, %d; want %s, %d", h, dir, refused, wantDir, want)
 		}
 	}
-}
-
-func TestParseMembership(t *testing.T) {
-	got := parseMembership("12:cpu,cpuacct:/a\n4:memory:/b:c\n1:name=systemd:/init.scope\n0::/user.slice\nnonsense\n")
-	want := map[string]string{"cpu": "/a", "cpuacct": "/a", "memory": "/b:c", "name=systemd": "/init.scope", "": "/user.slice"}
-	if !maps.Equal(got, want) {
-		t.Errorf("got %v\nwant %v", got, want)
+	check(v2, true, top, 0)
+	check(v2, false, around, unix.ENOENT)
+	for _, name := range []string{"cgroup.procs", "cgroup.subtree_control"} {
+		if err := os.WriteFile(filepath.Join(around, name), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
+	check(v2, false, around, 0)
+	check(cgroup.Hierarchy{Mount: top, Own: "/somewhere"}, false, top, 0)
 }
 
 func TestParseDisabled(t *testing.T) {
@@ -92,15 +77,6 @@ func TestStatusField(t *testing.T) {
 	}
 }
 
-func TestUserName(t *testing.T) {
-	passwd := "root:x:0:0:root:/root:/bin/bash\nbroken\nann:x:1000:1000::/home/ann:/bin/sh\n"
-	for uid, want := range map[int]string{0: "root", 1000: "ann", 1001: "1001"} {
-		if got := userName(passwd, uid); got != want {
-			t.Errorf("uid %d is %q, want %q", uid, got, want)
-		}
-	}
-}
-
 func TestWSL(t *testing.T) {
 	for release, want := range map[string]int{
 		"4.4.0-19041-Microsoft":                1,
@@ -114,20 +90,20 @@ func TestWSL(t *testing.T) {
 	}
 }
 
-// What the parsers make of any text leads to findings, never to a panic or a cgroup outside of its hierarchy.
-func FuzzParse(f *testing.F) {
-	f.Add(hybridMounts, "4:memory:/../../etc\n0::/a\n", "ann:4294967295:4294967295\nann:1:1")
-	f.Add("1 2 3 4 /cg - cgroup2 x y\n", "0::..\n", ":::")
-	f.Fuzz(func(t *testing.T, mountinfo, cgroup, subuid string) {
+// Whatever is in /etc/subuid leads to a finding that can be printed.
+func FuzzSubordinateIDs(f *testing.F) {
+	f.Add("ann:4294967295:4294967295\nann:1:1")
+	f.Add("bob:100000:65536\n1000:100000:65536\n:::")
+	f.Fuzz(func(t *testing.T, subuid string) {
 		facts := asOrdinaryUser()
 		facts.SubUID = parseIDRanges(subuid)
-		member := parseMembership(cgroup)
-		for _, h := range parseHierarchies(mountinfo) {
-			h.point = "/cg"
-			if dir := h.own(member[""]); dir != "" && dir != "/cg" && !strings.HasPrefix(dir, "/cg/") {
-				t.Errorf("%q of %+v is %q", member[""], h, dir)
+		for _, r := range facts.SubUID {
+			if r.Count == 0 || r.Start+r.Count < r.Start {
+				t.Errorf("range %+v", r)
 			}
 		}
-		Diagnose(facts)
+		if err := Print(io.Discard, Diagnose(facts), false); err != nil {
+			t.Error(err)
+		}
 	})
 }
