@@ -1,0 +1,86 @@
+package main
+
+import (
+	"debug/elf"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// wantedModules of the kernel: the disk, the source of random numbers, and what containers need. The virtual machine has
+// no modprobe, so that what is missing from this list is seen to be missing.
+var wantedModules = []string{
+	"virtio_pci", "virtio_blk", "virtio_rng",
+	"overlay", "tun", "dummy", "veth", "bridge",
+	"nf_tables", "nft_chain_nat", "nft_masq", "nft_nat", "nft_ct", "nft_fib_inet", "nft_reject_inet",
+}
+
+// loadOrder returns the files of the modules and of all they depend on, in an order in which they can be loaded.
+func loadOrder(dir string, wanted []string) ([]string, error) {
+	files := make(map[string]string)
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if name, ok := strings.CutSuffix(d.Name(), ".ko"); err == nil && ok {
+			files[moduleName(name)] = path
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	var order []string
+	var add func(name string) error
+	add = func(name string) error {
+		file, ok := files[moduleName(name)]
+		if !ok {
+			return fmt.Errorf("the kernel in %s has no module %s", dir, name)
+		}
+		if slices.Contains(order, file) {
+			return nil
+		}
+		needed, err := moduleDepends(file)
+		if err != nil {
+			return err
+		}
+		for _, other := range needed {
+			if err := add(other); err != nil {
+				return err
+			}
+		}
+		order = append(order, file)
+		return nil
+	}
+	for _, name := range wanted {
+		if err := add(name); err != nil {
+			return nil, err
+		}
+	}
+	return order, nil
+}
+
+// moduleName: the kernel doesn't tell - from _ in names of modules.
+func moduleName(name string) string { return strings.ReplaceAll(name, "-", "_") }
+
+// moduleDepends reads what modinfo(8) prints as "depends".
+func moduleDepends(file string) ([]string, error) {
+	f, err := elf.Open(file)
+	if err != nil {
+		return nil, fmt.Errorf("reading module %s: %w", file, err)
+	}
+	defer f.Close()
+	section := f.Section(".modinfo")
+	if section == nil {
+		return nil, fmt.Errorf("reading module %s: it has no .modinfo", file)
+	}
+	info, err := section.Data()
+	if err != nil {
+		return nil, fmt.Errorf("reading module %s: %w", file, err)
+	}
+	for _, entry := range strings.Split(string(info), "\x00") {
+		if list, ok := strings.CutPrefix(entry, "depends="); ok && list != "" {
+			return strings.Split(list, ","), nil
+		}
+	}
+	return nil, nil
+}
