@@ -54,7 +54,7 @@ func (l *Line) Read(args []string) (status int, ok bool) {
 		fmt.Printf("usage: %s\n%s", l.synopsis, l.FlagUsages())
 		return Success, false
 	}
-	return l.Misuse(err.Error()), false
+	return l.Misuse("%v", err), false
 }
 
 // Misuse says what is wrong with the arguments and how they should look.
@@ -116,4 +116,25 @@ func withFile(name string, do func(string, *os.File) error) error {
 	}
 	defer file.Close()
 	return do(name, file)
+}
+
+// NumberOption puts the letter into a first argument such as -5, which head and tail understand as -n 5.
+func NumberOption(args []string, letter byte) []string {
+	if len(args) < 2 || len(args[1]) < 2 || args[1][0] != '-' || strings.Trim(args[1][1:], "0123456789") != "" {
+		return args
+	}
+	fixed := append([]string{}, args...)
+	fixed[1] = "-" + string(letter) + args[1][1:]
+	return fixed
+}
+
+// Title prints the line that head and tail put above each of several files.
+func Title(name string, first bool) {
+	if name == "-" {
+		name = "standard input"
+	}
+	if !first {
+		fmt.Println()
+	}
+	fmt.Printf("==> %s <==\n", name)
 }

@@ -15,15 +15,13 @@ package hog
 
 import (
 	"fmt"
-	"math"
 	"os"
-	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"stave/toolbox/cmd/hold"
 	"stave/toolbox/cmdline"
+	"stave/toolbox/size"
 )
 
 const mebibyte = 1 << 20
@@ -38,9 +36,9 @@ func Main(args []string) int {
 	if line.NArg() != 1 {
 		return line.Misuse("how much? for example: hog 200M")
 	}
-	total, ok := size(line.Arg(0))
-	if !ok {
-		return line.Misuse("%q is not a size such as 200M", line.Arg(0))
+	total, err := size.Parse(line.Arg(0))
+	if err != nil {
+		return line.Misuse("%v", err)
 	}
 	if taken, err := take(total); err != nil {
 		return line.Failf("after %s of %s: %w", words(taken), words(total), err)
@@ -69,28 +67,6 @@ func take(total int64) (int64, error) {
 		}
 	}
 	return taken, nil
-}
-
-// size reads a number of bytes with an optional unit: K, M and G are powers of 1024, as in `docker run --memory`.
-func size(text string) (int64, bool) {
-	upper := strings.TrimSuffix(strings.TrimSuffix(strings.ToUpper(text), "B"), "I")
-	shift := 0
-	switch {
-	case strings.HasSuffix(upper, "K"):
-		shift = 10
-	case strings.HasSuffix(upper, "M"):
-		shift = 20
-	case strings.HasSuffix(upper, "G"):
-		shift = 30
-	}
-	if shift > 0 {
-		upper = upper[:len(upper)-1]
-	}
-	n, err := strconv.ParseInt(upper, 10, 64)
-	if err != nil || n <= 0 || n > math.MaxInt64>>shift {
-		return 0, false
-	}
-	return n << shift, true
 }
 
 func words(bytes int64) string {

@@ -1,0 +1,153 @@
+package ls
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"golang.org/x/sys/unix"
+	"golang.org/x/term"
+
+	"stave/toolbox/filemode"
+	"stave/toolbox/size"
+)
+
+// halfYear is the age from which a file's year says more than its hour.
+const halfYear = 182 * 24 * time.Hour
+
+func (l *lister) print(entries []entry) {
+	switch {
+	case l.long:
+		l.table(entries)
+	case l.single:
+		for _, e := range entries {
+			l.out.WriteString(l.short(e) + "\n")
+		}
+	default:
+		l.columns(entries)
+	}
+}
+
+func (l *lister) total(entries []entry) {
+	var blocks uint64 // of 512 bytes; see st_blocks in inode(7)
+	for _, e := range entries {
+		blocks += uint64(e.stat.Blocks)
+	}
+	if l.human {
+		fmt.Fprintf(l.out, "total %s\n", size.Human(blocks*512))
+	} else {
+		fmt.Fprintf(l.out, "total %d\n", blocks/2)
+	}
+}
+
+// short is a name with what -i, -s and -F put round it.
+func (l *lister) short(e entry) string {
+	text := e.name + l.mark(e.stat.Mode)
+	if l.blocks {
+		text = strconv.FormatInt(e.stat.Blocks/2, 10) + " " + text
+	}
+	if l.inode {
+		text = strconv.FormatUint(e.stat.Ino, 10) + " " + text
+	}
+	return text
+}
+
+func (l *lister) mark(mode uint32) string {
+	if !l.classify {
+		return ""
+	}
+	switch mode & unix.S_IFMT {
+	case unix.S_IFDIR:
+		return "/"
+	case unix.S_IFLNK:
+		if l.long { // the target follows
+			return ""
+		}
+		return "@"
+	case unix.S_IFIFO:
+		return "|"
+	case unix.S_IFSOCK:
+		return "="
+	}
+	if mode&0o111 != 0 {
+		return "*"
+	}
+	return ""
+}
+
+// table prints the long format, each column as wide as its widest cell.
+func (l *lister) table(entries []entry) {
+	var rows [][]string
+	widths := make([]int, 5)
+	for _, e := range entries {
+		row := l.row(e)
+		for i := range widths {
+			widths[i] = max(widths[i], utf8.RuneCountInString(row[i]))
+		}
+		rows = append(rows, row)
+	}
+	for _, row := range rows {
+		fmt.Fprintf(l.out, "%s %*s %-*s %-*s %*s %s %s\n", row[0], widths[1], row[1], widths[2], row[2],
+			widths[3], row[3], widths[4], row[4], row[5], row[6])
+	}
+}
+
+func (l *lister) row(e entry) []string {
+	stat := &e.stat
+	user, group := strconv.Itoa(int(stat.Uid)), strconv.Itoa(int(stat.Gid))
+	if !l.numeric {
+		user, group = l.names.User(stat.Uid), l.names.Group(stat.Gid)
+	}
+	length := strconv.FormatInt(stat.Size, 10)
+	switch kind := stat.Mode & unix.S_IFMT; {
+	case kind == unix.S_IFCHR, kind == unix.S_IFBLK:
+		length = fmt.Sprintf("%d, %d", unix.Major(uint64(stat.Rdev)), unix.Minor(uint64(stat.Rdev)))
+	case l.human:
+		length = size.Human(uint64(stat.Size))
+	}
+	name := l.short(e)
+	if e.target != "" {
+		name += " -> " + e.target
+	}
+	links := strconv.FormatUint(uint64(stat.Nlink), 10)
+	return []string{filemode.String(stat.Mode), links, user, group, length, clock(stat.Mtim), name}
+}
+
+func clock(mtime unix.Timespec) string {
+	t := time.Unix(mtime.Unix())
+	if age := time.Since(t); age > halfYear || age < 0 {
+		return t.Format("Jan _2  2006")
+	}
+	return t.Format("Jan _2 15:04")
+}
+
+// columns fills the terminal's width with names, sorted downwards.
+func (l *lister) columns(entries []entry) {
+	if len(entries) == 0 {
+		return
+	}
+	widest := 0
+	for _, e := range entries {
+		widest = max(widest, utf8.RuneCountInString(l.short(e)))
+	}
+	width, _, err := term.GetSize(int(os.Stdout.Fd()))
+	if err != nil || width <= 0 {
+		width = 80
+	}
+	count := max(1, (width+2)/(widest+2))
+	rows := (len(entries) + count - 1) / count
+	for row := range rows {
+		var text strings.Builder
+		for i := row; i < len(entries); i += rows {
+			cell := l.short(entries[i])
+			text.WriteString(cell)
+			if i+rows < len(entries) {
+				text.WriteString(strings.Repeat(" ", widest+2-utf8.RuneCountInString(cell)))
+			}
+		}
+		fmt.Fprintln(l.out, text.String())
+	}
+}
