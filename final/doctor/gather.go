@@ -91,7 +91,8 @@ func try(ctx context.Context, f *Facts, opts Options) (err error) {
 	var tried []int // f.Dirs[tried[i]] holds scratch[i]
 	defer func() {
 		for _, dir := range scratch {
-			os.Chmod(dir+"/work/work", 0o700) // overlayfs gave it mode 0, so RemoveAll couldn't look into it
+			// Overlayfs gave this mode 0, so RemoveAll couldn't look into it.
+			os.Chmod(dir+"/work/work", 0o700) //nolint:forbidigo // the directory is ours, and what was in it is gone
 			err = errors.Join(err, os.RemoveAll(dir))
 		}
 	}()
@@ -103,21 +104,26 @@ func try(ctx context.Context, f *Facts, opts Options) (err error) {
 		}
 		f.Dirs = append(f.Dirs, d)
 	}
+	flags := uintptr(kinds)
 	if f.direct() {
 		inside, err := start(ctx, kinds|unix.CLONE_NEWUSER, opts.Self, nil)
 		if err != nil {
 			return err
 		}
 		f.UserNS = inside.Clone
-		f.Trials, err = start(ctx, kinds, opts.Self, scratch)
 	} else {
-		f.Trials, err = start(ctx, kinds|unix.CLONE_NEWUSER, opts.Self, scratch)
+		flags |= unix.CLONE_NEWUSER
+	}
+	if f.Trials, err = start(ctx, flags, opts.Self, scratch); err != nil {
+		return err
+	}
+	if !f.direct() {
 		f.UserNS = f.Trials.Clone
 	}
 	for i, result := range f.Trials.Overlay {
 		f.Dirs[tried[i]].Tried, f.Dirs[tried[i]].Overlay = true, result
 	}
-	return err
+	return nil
 }
 
 // start runs this program's Probe in new namespaces. The child can't outlive this call.
