@@ -4,9 +4,10 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -81,26 +82,36 @@ func hasSubordinateIDs() bool {
 	if _, err := exec.LookPath("newuidmap"); err != nil {
 		return false
 	}
-	me, err := user.Current()
-	if err != nil {
-		return false
-	}
-	return hasRange("/etc/subuid", me) && hasRange("/etc/subgid", me)
+	return hasRange("/etc/subuid") && hasRange("/etc/subgid")
 }
 
-// hasRange looks for a user, by name or number, in a file in the form of subuid(5).
-func hasRange(file string, u *user.User) bool {
+// hasRange looks for this user, by name or number, in a file in the form of subuid(5).
+func hasRange(file string) bool {
+	uid := strconv.Itoa(os.Getuid())
+	return anyLine(file, func(fields []string) bool { return fields[0] == uid || fields[0] == userName(uid) })
+}
+
+// userName is the name that passwd(5) has for a user; os/user would bring in the C library for it.
+func userName(uid string) (name string) {
+	anyLine("/etc/passwd", func(fields []string) bool {
+		found := len(fields) > 2 && fields[2] == uid
+		if found {
+			name = fields[0]
+		}
+		return found
+	})
+	return name
+}
+
+// anyLine reports whether there is a line for which f, given what is between its colons, is true.
+func anyLine(file string, f func(fields []string) bool) bool {
 	data, err := os.ReadFile(file)
 	if err != nil {
 		return false
 	}
-	for _, line := range strings.Split(string(data), "\n") {
-		name, _, _ := strings.Cut(line, ":")
-		if name == u.Username || name == u.Uid {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(strings.Split(string(data), "\n"), func(line string) bool {
+		return line != "" && f(strings.Split(line, ":"))
+	})
 }
 
 // mountsOverlay tries it, in a mount namespace that is gone right after.
