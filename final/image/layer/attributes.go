@@ -2,7 +2,6 @@ package layer
 
 import (
 	"archive/tar"
-	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -40,23 +39,26 @@ func (u *unpacker) chown(dirfd int, base string, h *tar.Header) error {
 	return err
 }
 
-// xattrs sets the extended attributes that mean something in any container: users' own and file capabilities. Others
+// xattrRecord is how archives of GNU tar, Go and others carry extended attributes, in PAX records.
+const xattrRecord = "SCHILY.xattr."
+
+// kept are the extended attributes that mean something in any container: users' own and file capabilities. Others
 // belong to the machine that built the image (SELinux labels), and overlayfs's would let an archive forge its state.
+func kept(name string) bool {
+	if name == "security.capability" {
+		return true
+	}
+	return strings.HasPrefix(name, "user.") && !strings.HasPrefix(name, "user.overlay.")
+}
+
 func (u *unpacker) xattrs(fd int, h *tar.Header) error {
 	for key, value := range h.PAXRecords {
-		name, ok := strings.CutPrefix(key, "SCHILY.xattr.")
-		switch {
-		case !ok || strings.HasPrefix(name, "user.overlay."):
-			continue
-		case name == "security.capability":
-			if u.kind == Single {
-				continue
-			}
-		case !strings.HasPrefix(name, "user."):
+		name, ok := strings.CutPrefix(key, xattrRecord)
+		if !ok || !kept(name) || u.kind == Single && name == "security.capability" {
 			continue
 		}
 		err := unix.Fsetxattr(fd, name, []byte(value), 0)
-		if errors.Is(err, unix.EOPNOTSUPP) && name != "security.capability" {
+		if err == unix.EOPNOTSUPP && name != "security.capability" {
 			continue // tmpfs before Linux 6.6
 		}
 		if err != nil {
@@ -76,4 +78,12 @@ func times(h *tar.Header) []unix.Timespec {
 		access = h.ModTime
 	}
 	return []unix.Timespec{at(access), at(h.ModTime)}
+}
+
+// IsOpaque says whether an unpacked layer hides everything below it. Overlayfs does not look for this mark at a layer's
+// root, so whoever mounts the layer has to.
+func IsOpaque(dir string, kind Kind) bool {
+	var value [1]byte
+	n, err := unix.Lgetxattr(dir, kind.xattr()+"opaque", value[:])
+	return err == nil && n == 1 && value[0] == 'y'
 }

@@ -14,9 +14,35 @@ import (
 // maxWindow bounds the memory a zstd stream may ask for: what "zstd --long" makes, and containerd accepts.
 const maxWindow = 128 << 20
 
-// decompress returns the plain stream in r, which may be gzip, zstd or plain already. Its first bytes decide.
-func decompress(r io.Reader) (io.ReadCloser, error) {
-	b := bufio.NewReaderSize(r, 256<<10)
+// Plain is the plain stream in src, which may be gzip, zstd or plain already: its first bytes decide. It ends with
+// ErrLimit where it exceeds limits, of which zero fields mean those of DefaultLimits.
+func Plain(src io.Reader, limits Limits) (io.ReadCloser, error) {
+	return newPlain(src, limits.orDefault())
+}
+
+type plain struct {
+	io.ReadCloser
+	meter meter
+}
+
+func newPlain(src io.Reader, limits Limits) (*plain, error) {
+	in := &counting{Reader: src}
+	r, err := decompress(bufio.NewReaderSize(in, 256<<10))
+	if err != nil {
+		return nil, fmt.Errorf("reading the layer: %w", err)
+	}
+	return &plain{r, meter{limits: limits, in: &in.n}}, nil
+}
+
+func (p *plain) Read(b []byte) (int, error) {
+	n, err := p.ReadCloser.Read(b)
+	if over := p.meter.add(n); over != nil {
+		return n, over
+	}
+	return n, err
+}
+
+func decompress(b *bufio.Reader) (io.ReadCloser, error) {
 	magic, err := b.Peek(4)
 	if err != nil && err != io.EOF {
 		return nil, err
@@ -121,24 +147,5 @@ type counting struct {
 func (c *counting) Read(p []byte) (int, error) {
 	n, err := c.Reader.Read(p)
 	c.n.Add(int64(n))
-	return n, err
-}
-
-// measured hashes and counts the plain stream.
-type measured struct {
-	io.Reader
-	hash  io.Writer
-	meter meter
-}
-
-func (m *measured) Read(p []byte) (int, error) {
-	n, err := m.Reader.Read(p)
-	m.hash.Write(p[:n])
-	if over := m.meter.add(n); over != nil {
-		return n, over
-	}
-	if err != nil && err != io.EOF {
-		err = fmt.Errorf("reading the layer: %w", err)
-	}
 	return n, err
 }

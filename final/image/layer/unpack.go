@@ -32,29 +32,27 @@ func Unpack(ctx context.Context, src io.Reader, dir string, opts Options) (Resul
 		algorithm = opts.DiffID.Algorithm()
 	}
 	limits := opts.Limits.orDefault()
-	in := &counting{Reader: src}
-	plain, err := decompress(in)
-	if err != nil {
-		return Result{}, fmt.Errorf("reading the layer: %w", err)
-	}
-	defer plain.Close()
 	t, err := openTree(dir)
 	if err != nil {
 		return Result{}, err
 	}
 	defer t.close()
 	t.prefix = opts.Kind.xattr()
-
+	plain, err := newPlain(src, limits)
+	if err != nil {
+		return Result{}, err
+	}
+	defer plain.Close()
 	blocks := readAhead(plain)
 	defer blocks.close()
+
 	hash := algorithm.Digester()
-	stream := &measured{Reader: blocks, hash: hash.Hash(), meter: meter{limits: limits, in: &in.n}}
 	u := &unpacker{
 		ctx: ctx, tree: t, kind: opts.Kind, limits: limits,
-		content: meter{limits: limits, in: &in.n}, buffer: make([]byte, blockSize),
+		content: meter{limits: limits, in: plain.meter.in}, buffer: make([]byte, blockSize),
 	}
 	t.made = u.implied
-	err = u.all(stream)
+	err = u.all(io.TeeReader(blocks, hash.Hash()))
 	if err == nil && opts.DiffID != "" && hash.Digest() != opts.DiffID {
 		err = fmt.Errorf("%w: %s, the config says %s", ErrDigest, hash.Digest(), opts.DiffID)
 	}
@@ -64,7 +62,7 @@ func Unpack(ctx context.Context, src io.Reader, dir string, opts Options) (Resul
 		}
 		return Result{}, err
 	}
-	return Result{DiffID: hash.Digest(), Size: stream.meter.out, Entries: u.entries}, nil
+	return Result{DiffID: hash.Digest(), Size: plain.meter.out, Entries: u.entries}, nil
 }
 
 // unpacker is one Unpack under way.
@@ -106,7 +104,7 @@ func (u *unpacker) all(stream io.Reader) error {
 		if _, err := stream.Read(u.buffer); err == io.EOF {
 			return u.finish()
 		} else if err != nil {
-			return err
+			return fmt.Errorf("reading the layer: %w", err)
 		}
 	}
 }
