@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -23,10 +24,13 @@ func (p Process) String() string { return fmt.Sprintf("process %d (%s)", p.PID, 
 // proc is where a process's file is.
 func (p Process) proc(name string) string { return fmt.Sprintf("/proc/%d/%s", p.PID, name) }
 
+const zombie = 'Z'
+
 // kthreadd is the parent of all kernel threads.
 const kthreadd = 2
 
-// processes lists all but ourselves and the kernel's own.
+// processes lists all but ourselves, the kernel's own, and the dead whose parents have yet to wait for them: those hold
+// nothing any more.
 func processes() ([]Process, error) {
 	dirs, err := os.ReadDir("/proc")
 	if err != nil {
@@ -39,8 +43,8 @@ func processes() ([]Process, error) {
 			continue
 		}
 		p, err := readProcess(pid)
-		if err != nil || p.Parent == kthreadd {
-			continue // gone in the meantime, most likely
+		if err != nil || p.Parent == kthreadd || p.state == zombie {
+			continue // an error means it has gone in the meantime
 		}
 		list = append(list, p)
 	}
@@ -114,6 +118,21 @@ func ancestors() map[int]bool {
 		pid = p.Parent
 	}
 	return found
+}
+
+// descendants leaves those processes that we have started, or that somebody has whom we have started.
+func descendants(all []Process) []Process {
+	parent := make(map[int]int)
+	for _, p := range all {
+		parent[p.PID] = p.Parent
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(p Process) bool {
+		pid := p.PID
+		for pid != 0 && pid != os.Getpid() {
+			pid = parent[pid] // 0 for process 1, and for one that isn't in the list
+		}
+		return pid == 0
+	})
 }
 
 func ownNamespace(kind string) string {

@@ -20,8 +20,18 @@ type Snapshot struct {
 	Files      map[string]string // of the directories asked for
 }
 
+// Scope is whose processes, and what namespaces along with them, are in a Snapshot.
+type Scope int
+
+// Everybody is for a machine on which nothing else is going on. Descendants are those of this process, which should be their
+// subreaper: otherwise it loses those whose parents end.
+const (
+	Everybody Scope = iota
+	Descendants
+)
+
 // Take makes a snapshot of the machine and of everything below the directories.
-func Take(directories ...string) (Snapshot, error) {
+func Take(scope Scope, directories ...string) (Snapshot, error) {
 	s := Snapshot{
 		Mounts:     make(map[string]string),
 		Cgroups:    make(map[string]string),
@@ -54,7 +64,7 @@ func Take(directories ...string) (Snapshot, error) {
 	for _, l := range list {
 		s.Links[fmt.Sprint(l.Index, l.Name)] = l.String()
 	}
-	if err := s.takeProcesses(); err != nil {
+	if err := s.takeProcesses(scope); err != nil {
 		return s, err
 	}
 	for _, dir := range directories {
@@ -65,11 +75,14 @@ func Take(directories ...string) (Snapshot, error) {
 	return s, nil
 }
 
-// takeProcesses also takes the namespaces they are in. A dead one that its parent has yet to wait for is in none.
-func (s Snapshot) takeProcesses() error {
+// takeProcesses also takes the namespaces they are in.
+func (s Snapshot) takeProcesses(scope Scope) error {
 	running, err := processes()
 	if err != nil {
 		return err
+	}
+	if scope == Descendants {
+		running = descendants(running)
 	}
 	for _, p := range running {
 		s.Processes[fmt.Sprint(p.PID, " ", p.Start)] = p.String()
@@ -141,9 +154,9 @@ func Diff(before, after Snapshot) []string {
 }
 
 // Changes waits until the machine is as it was before, and returns nil, or gives up and says in words what differs.
-func (before Snapshot) Changes(patience time.Duration, directories ...string) []string {
+func (before Snapshot) Changes(patience time.Duration, scope Scope, directories ...string) []string {
 	return waitForNone(patience, func() []string {
-		after, err := Take(directories...)
+		after, err := Take(scope, directories...)
 		if err != nil {
 			return []string{fmt.Sprintf("unknown: %v", err)}
 		}

@@ -1,5 +1,5 @@
 // Unchanged runs a command and fails if the machine is not as it was before: mounts, cgroups, network links, namespaces,
-// processes, and whatever is below the directories given.
+// processes the command has started, and whatever is below the directories given.
 //
 // Synopsis:
 //
@@ -15,6 +15,8 @@ import (
 	"os"
 	"os/exec"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"stave/internal/host"
 )
@@ -39,7 +41,11 @@ func main() {
 }
 
 func run(dirs []string, patience time.Duration, command []string) (int, error) {
-	before, err := host.Take(dirs...)
+	// What the command has started stays below us, even if its parents end; prctl(2).
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		return 1, fmt.Errorf("becoming a subreaper: %w", err)
+	}
+	before, err := host.Take(host.Descendants, dirs...)
 	if err != nil {
 		return 1, fmt.Errorf("looking at the machine before %s: %w", command[0], err)
 	}
@@ -47,7 +53,7 @@ func run(dirs []string, patience time.Duration, command []string) (int, error) {
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	runErr := cmd.Run()
 
-	changes := before.Changes(patience, dirs...)
+	changes := before.Changes(patience, host.Descendants, dirs...)
 	for _, change := range changes {
 		fmt.Fprintf(os.Stderr, "unchanged: %s\n", change)
 	}

@@ -82,7 +82,7 @@ func (w *worker) test(u user, test protocol.Test) error {
 	}
 	skips := filepath.Join(u.runtime(), "skips")
 	defer os.Remove(skips)
-	before, err := host.Take()
+	before, err := host.Take(host.Everybody)
 	if err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func (w *worker) test(u user, test protocol.Test) error {
 	if end.Code, err = exitCode(runErr); err != nil {
 		return err
 	}
-	if changes := before.Changes(host.Slow(host.Patience)); len(changes) > 0 {
+	if changes := before.Changes(host.Slow(host.Patience), host.Everybody); len(changes) > 0 {
 		end.Code = max(end.Code, 1)
 		end.Text += "\nleft on the machine after the tests:\n" + strings.Join(changes, "\n")
 	}
