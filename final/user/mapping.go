@@ -21,10 +21,13 @@ type Mapping struct {
 	Helpers bool
 }
 
-// ForCaller is the mapping an ordinary user gets: root inside is oneself outside, and if /etc/subuid and /etc/subgid grant a
+// ForCaller is the mapping that someone without privileges over the whole machine gets: for an ordinary user, root inside is oneself outside, and if /etc/subuid and /etc/subgid grant a
 // range and the two programs that may use it are installed, ids from 1 up are that range. Otherwise root is the only id there is.
 func ForCaller() Mapping {
-	uid, gid := os.Getuid(), os.Getgid()
+	uid, gid := os.Geteuid(), os.Getegid()
+	if uid == 0 {
+		return nested()
+	}
 	m := Mapping{UIDs: single(uid), GIDs: single(gid)}
 	name := ""
 	if passwd, err := os.ReadFile("/etc/passwd"); err == nil { // not os/user, which would bring in the C library
@@ -44,6 +47,30 @@ func ForCaller() Mapping {
 	}
 	m.UIDs, m.GIDs, m.Helpers = append(m.UIDs, subUID), append(m.GIDs, subGID), true
 	return m
+}
+
+// nested is the mapping for root of a user namespace: every id it has stands for itself.
+func nested() Mapping {
+	m := Mapping{UIDs: itself("/proc/self/uid_map"), GIDs: itself("/proc/self/gid_map")}
+	if len(m.UIDs) == 0 || len(m.GIDs) == 0 {
+		return Mapping{UIDs: single(0), GIDs: single(0)}
+	}
+	return m
+}
+
+func itself(file string) []specs.LinuxIDMapping {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil
+	}
+	var list []specs.LinuxIDMapping
+	for line := range strings.Lines(string(b)) {
+		var inside, outside, count uint32
+		if n, _ := fmt.Sscan(line, &inside, &outside, &count); n == 3 {
+			list = append(list, specs.LinuxIDMapping{ContainerID: inside, HostID: inside, Size: count})
+		}
+	}
+	return list
 }
 
 func single(id int) []specs.LinuxIDMapping {

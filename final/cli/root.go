@@ -1,0 +1,121 @@
+// Package cli is the stave command: it reads flags, prints, and decides nothing else. One file is one command.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"stave/final/engine"
+	"stave/final/plan"
+)
+
+// The exit codes of Docker for what isn't the program's own doing.
+const (
+	exitFailure    = 125 // stave failed before the program could run
+	exitNotRunable = 126 // the program is there and can't be executed
+	exitNotFound   = 127 // the program isn't there
+)
+
+// An exit is the code of a program that ran. It is no failure of ours, so nothing is printed.
+type exit int
+
+func (e exit) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
+// Main runs the command in os.Args and returns its exit code.
+func Main() int {
+	unix.Umask(0o022) // what is made for a container must be readable in it, whatever the caller's umask
+	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
+	defer stop()
+	err := command().ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	var code exit
+	if errors.As(err, &code) {
+		return int(code)
+	}
+	if ctx.Err() != nil {
+		err = fmt.Errorf("interrupted: %w", err)
+	}
+	fmt.Fprintf(os.Stderr, "stave: %v\n", err)
+	if hint := hint(err); hint != "" {
+		fmt.Fprintf(os.Stderr, "       %s\n", hint)
+	}
+	return exitCode(err)
+}
+
+// exitCode tells a program that can't be run from every other failure.
+func exitCode(err error) int {
+	var failed *plan.Error
+	if !errors.As(err, &failed) || failed.Call.Name != "execve" {
+		return exitFailure
+	}
+	if failed.Errno == unix.ENOENT || failed.Errno == unix.ENOTDIR {
+		return exitNotFound
+	}
+	return exitNotRunable
+}
+
+// hint is a way out of a failure whose error says only what the kernel said.
+func hint(err error) string {
+	var failed *plan.Error
+	if !errors.As(err, &failed) {
+		return ""
+	}
+	name := failed.Call.Name
+	switch {
+	case name == "clone" && failed.Errno == unix.EPERM, name == "clone" && failed.Errno == unix.ENOSPC, name == "openat" && failed.Errno == unix.EACCES:
+		return `this machine may not allow user namespaces: "stave doctor" says why and how to change it; as root it works without them`
+	case name == "execve" && failed.Errno == unix.ENOEXEC:
+		return "the program is for another kind of machine, or a script without a first line such as #!/bin/sh"
+	case name == "execve" && failed.Errno == unix.ENOENT:
+		return "look for it with: stave run IMAGE ls /bin  (a script's interpreter must be there too)"
+	case failed.Op.Step == "05-overlay":
+		return `overlayfs can't use this directory: name one on another filesystem with --root; "stave doctor" says more`
+	}
+	return ""
+}
+
+// root is the global flag.
+type root struct{ dir string }
+
+func (r *root) open() (*engine.Engine, error) {
+	if r.dir == "" {
+		dir, err := engine.DefaultRoot()
+		if err != nil {
+			return nil, err
+		}
+		r.dir = dir
+	}
+	return engine.Open(r.dir)
+}
+
+func command() *cobra.Command {
+	r := &root{}
+	c := &cobra.Command{
+		Use:   "stave",
+		Short: "Run containers, and see how they are made",
+		Long: `stave runs containers. A container is a list of system calls; "stave run --explain" shows the list.
+
+It needs no daemon and no root: an ordinary user gets a user namespace.`,
+		Example: `  stave run toolbox                       a shell in a container, nothing to download
+  stave run toolbox ps                    its process list
+  stave run --explain toolbox true        the list of system calls that makes one
+  stave doctor                            what this machine can do`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.PersistentFlags().StringVar(&r.dir, "root", os.Getenv("STAVE_ROOT"), "`directory` for images and containers (default: /var/lib/stave, or for an ordinary user ~/.local/share/stave)")
+	c.CompletionOptions.HiddenDefaultCmd = true
+	c.AddCommand(runCommand(r), pullCommand(r), imagesCommand(r), removeImageCommand(r), loadCommand(r), doctorCommand(r))
+	c.AddCommand(hiddenCommands(r)...)
+	return c
+}

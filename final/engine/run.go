@@ -1,0 +1,225 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	goruntime "runtime"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"stave/final/cgroup"
+	"stave/final/overlay"
+	"stave/final/plan"
+	"stave/final/runtime"
+)
+
+// A Monitor looks after a container while it runs.
+type Monitor struct {
+	// Started is called once the program runs, with a pidfd of its first process and the terminal's master, which is nil without a terminal. It
+	// returns what to call when the container has ended.
+	Started func(pidfd int, terminal *os.File) (ended func())
+	// Size is the terminal's size in rows and columns.
+	Size func() (rows, columns uint)
+	// Planned is called with the plan and how it went, whether it went well or not. If nil, nothing is timed.
+	Planned func(*plan.Plan, []plan.Timing)
+}
+
+// A Result is how a container ended.
+type Result struct {
+	Name string
+	Code int // the program's, or 128+n if signal n ended it
+	// OOMKills is how many of its processes the kernel killed for want of memory.
+	OOMKills int
+}
+
+// A source is what a container is made from.
+type source struct {
+	name   string
+	digest digest.Digest // of the image's manifest
+	layers []string
+	config v1.ImageConfig
+}
+
+// Run makes a container, waits for its end and removes it. An error means that the program never ran; if it is a [plan.Error] of execve, the program
+// itself is why.
+func (e *Engine) Run(ctx context.Context, o Options, m Monitor) (Result, error) {
+	src, release, err := e.source(ctx, o)
+	if err != nil {
+		return Result{}, err
+	}
+	c, err := e.create(Record{Name: o.Name, Image: src.name, Digest: src.digest, Layers: src.layers, Created: time.Now().UTC()})
+	release()
+	if err != nil {
+		return Result{}, err
+	}
+	result, err := e.run(ctx, c, o, src.config, m)
+	result.Name = c.Name
+	return result, errors.Join(err, e.remove(c))
+}
+
+// source finds the image's layers and configuration, or takes a directory for the only layer. Nothing of the image is removed until release is called.
+func (e *Engine) source(ctx context.Context, o Options) (source, func(), error) {
+	if o.Rootfs == "" {
+		return e.image(ctx, o.Image)
+	}
+	dir, err := filepath.Abs(o.Rootfs)
+	if err != nil {
+		return source{}, nil, err
+	}
+	if dir, err = filepath.EvalSymlinks(dir); err != nil {
+		return source{}, nil, fmt.Errorf("finding the root filesystem: %w: make one with \"go run ./toolbox %s\"", err, o.Rootfs)
+	}
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return source{}, nil, fmt.Errorf("the root filesystem %s is not a directory", dir)
+	}
+	return source{name: dir, layers: []string{dir}}, func() {}, nil
+}
+
+func (e *Engine) run(ctx context.Context, c *container, o Options, config v1.ImageConfig, m Monitor) (Result, error) {
+	s, err := e.spec(c, o, config)
+	if err != nil {
+		return Result{}, err
+	}
+	if o.TTY && m.Size != nil {
+		rows, columns := m.Size()
+		s.Process.ConsoleSize = &specs.Box{Height: rows, Width: columns}
+	}
+	if err := c.writeFiles(o, s.Hostname); err != nil {
+		return Result{}, err
+	}
+	rc := &runtime.Container{
+		Cgroup: "stave-" + c.ID, Spec: s,
+		Overlay: &overlay.Mount{Lower: c.Layers, Upper: c.path("upper"), Work: c.path("work"), Target: c.path("rootfs"), User: e.mapping != nil},
+	}
+	inputs := map[string]int{}
+	if !o.TTY && !o.Interactive {
+		null, err := os.Open(os.DevNull)
+		if err != nil {
+			return Result{}, err
+		}
+		defer null.Close()
+		rc.Stdio[0], inputs["nothing"] = "nothing", int(null.Fd())
+	}
+	p, group, err := rc.Plan(e.host)
+	if err != nil {
+		return Result{}, err
+	}
+	c.Cgroups = group.Dirs()
+	if err := c.save(); err != nil {
+		return Result{}, err
+	}
+	return e.carryOut(ctx, c, p, inputs, m)
+}
+
+// carryOut runs the plan and waits for the program.
+func (e *Engine) carryOut(ctx context.Context, c *container, p *plan.Plan, inputs map[string]int, m Monitor) (Result, error) {
+	goruntime.LockOSThread() // the child is to die with this thread (PR_SET_PDEATHSIG)
+	defer goruntime.UnlockOSThread()
+	o := plan.Options{Inputs: inputs}
+	var timings []plan.Timing
+	if m.Planned != nil {
+		o.Timed = func(t plan.Timing) { timings = append(timings, t) }
+	}
+	proc, err := p.Run(o)
+	if m.Planned != nil {
+		m.Planned(p, timings)
+	}
+	if err != nil {
+		return Result{}, err
+	}
+	defer unix.Close(proc.PidFD)
+	c.Pid, c.Start = proc.Pid, startOf(proc.Pid)
+	saved := c.save()
+	var terminal *os.File
+	if fd, ok := proc.Result(runtime.Terminal); ok {
+		terminal = os.NewFile(uintptr(fd), "terminal")
+		defer terminal.Close()
+	}
+	ended := func() {}
+	if m.Started != nil {
+		ended = m.Started(proc.PidFD, terminal)
+	}
+	if ctx.Err() != nil {
+		_ = unix.PidfdSendSignal(proc.PidFD, unix.SIGKILL, nil, 0) // it was called off while it was being made
+	}
+	code, err := wait(proc.Pid)
+	c.Pid = 0
+	ended()
+	return Result{Code: code, OOMKills: cgroup.OOMKills(c.Cgroups)}, errors.Join(err, saved)
+}
+
+// wait reaps the program and gives its exit code as a shell would.
+func wait(pid int) (int, error) {
+	for {
+		var ws unix.WaitStatus
+		_, err := unix.Wait4(pid, &ws, 0, nil)
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil:
+			return 0, fmt.Errorf("waiting for the container: %w", err)
+		case ws.Signaled():
+			return 128 + int(ws.Signal()), nil
+		}
+		return ws.ExitStatus(), nil
+	}
+}
+
+// remove takes a container that has ended off the host.
+func (e *Engine) remove(c *container) error {
+	if err := cgroup.Remove(c.Cgroups); err != nil {
+		return err // the record stays, and the next command tries again
+	}
+	unlock, err := e.lockAll()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	defer c.lock.Close()
+	return e.removeDir(c.dir)
+}
+
+// writeFiles makes the directories that overlayfs needs and the files of /etc that differ from container to container.
+func (c *container) writeFiles(o Options, hostname string) error {
+	for _, name := range []string{"upper", "work", "rootfs"} {
+		if err := os.Mkdir(c.path(name), 0o755); err != nil {
+			return fmt.Errorf("making the container's directories: %w", err)
+		}
+	}
+	hosts := "127.0.0.1\tlocalhost " + hostname + "\n::1\tlocalhost ip6-localhost ip6-loopback\n"
+	resolv := ""
+	if o.Network == "host" {
+		hosts = readOr("/etc/hosts", hosts)
+		resolv = readOr("/etc/resolv.conf", "")
+	}
+	for name, text := range map[string]string{"hostname": hostname + "\n", "hosts": hosts, "resolv.conf": resolv} {
+		if err := writeFile(c.path(name), text); err != nil {
+			return fmt.Errorf("writing the container's /etc/%s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func readOr(name, otherwise string) string {
+	if b, err := os.ReadFile(name); err == nil {
+		return string(b)
+	}
+	return otherwise
+}
+
+func writeFile(name, text string) error {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(f, text)
+	return errors.Join(err, f.Close())
+}
