@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -43,7 +44,7 @@ func Refused(line *cmdline.Line, name string, err error) int {
 
 // Status is the exit status of a command that ended: its own, or 128 and the number of the signal that ended it.
 func Status(state *os.ProcessState) int {
-	if wait, ok := state.Sys().(unix.WaitStatus); ok && wait.Signaled() {
+	if wait, ok := state.Sys().(syscall.WaitStatus); ok && wait.Signaled() {
 		return 128 + int(wait.Signal())
 	}
 	return state.ExitCode()

@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -81,7 +82,7 @@ func run(line *cmdline.Line, limit time.Duration, sig unix.Signal, grace time.Du
 	for {
 		select {
 		case <-ended:
-			if late && cmd.ProcessState.Sys().(unix.WaitStatus).Signal() != unix.SIGKILL {
+			if late && cmd.ProcessState.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
 				return Over
 			}
 			return launch.Status(cmd.ProcessState)
