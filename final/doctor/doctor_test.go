@@ -58,7 +58,7 @@ func TestGather(t *testing.T) {
 			t.Errorf("calls tried: %v", f.Trials.Calls)
 		}
 	}
-	if f.Release == "" || f.User == "" || f.Cgroups.Layout == "" || f.Tools["go"] == "" {
+	if f.Release == "" || f.User == "" || f.Cgroups.Layout == "" {
 		t.Errorf("facts are missing in %+v", f)
 	}
 	if t.Failed() {
@@ -68,21 +68,14 @@ func TestGather(t *testing.T) {
 	}
 }
 
-// A directory that can't be written is a fact, not an error.
+// A directory that can't be written is a fact, not an error. In proc nobody can make one.
 func TestGatherRefused(t *testing.T) {
-	if os.Getuid() == 0 {
-		t.Skip("root may write to any directory, so none can be shown that refuses")
-	}
-	dir := t.TempDir()
-	if err := os.Chmod(dir, 0o555); err != nil {
-		t.Fatal(err)
-	}
-	f, err := Gather(t.Context(), Options{Dirs: []string{dir}, Self: []string{probeArg}})
+	f, err := Gather(t.Context(), Options{Dirs: []string{"/proc/self"}, Self: []string{probeArg}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f.Dirs[0].Create != unix.EACCES || f.Dirs[0].Tried {
-		t.Errorf("%+v, want EACCES", f.Dirs[0])
+	if d := f.Dirs[0]; d.Create == 0 || d.Tried {
+		t.Errorf("%+v, want an error of Create", d)
 	}
 }
 
@@ -152,7 +145,7 @@ func TestColourful(t *testing.T) {
 	}
 	terminal, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
-		t.Skipf("no terminal can be had here: %v", err)
+		t.Fatal(err)
 	}
 	defer terminal.Close()
 	t.Setenv("TERM", "xterm")
