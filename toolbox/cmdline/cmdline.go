@@ -7,6 +7,7 @@ package cmdline
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"strings"
@@ -25,6 +26,8 @@ const (
 type Line struct {
 	*pflag.FlagSet
 	synopsis string
+
+	Stdout, Stderr io.Writer // os.Stdout and os.Stderr, if not set otherwise
 }
 
 // New returns the command line of the command that the synopsis, such as "cat [-n] [FILE…]", starts with.
@@ -33,7 +36,7 @@ func New(synopsis string) *Line {
 	flags := pflag.NewFlagSet(name, pflag.ContinueOnError)
 	flags.Usage = func() {} // Read prints it, to the right place
 	flags.SortFlags = false
-	return &Line{flags, synopsis}
+	return &Line{FlagSet: flags, synopsis: synopsis, Stdout: os.Stdout, Stderr: os.Stderr}
 }
 
 // OperandsFirst ends the options at the first operand, for commands whose operands are another command with options
@@ -51,7 +54,7 @@ func (l *Line) Read(args []string) (status int, ok bool) {
 		return Success, true
 	}
 	if errors.Is(err, pflag.ErrHelp) {
-		fmt.Printf("usage: %s\n%s", l.synopsis, l.FlagUsages())
+		fmt.Fprintf(l.Stdout, "usage: %s\n%s", l.synopsis, l.FlagUsages())
 		return Success, false
 	}
 	return l.Misuse("%v", err), false
@@ -59,13 +62,13 @@ func (l *Line) Read(args []string) (status int, ok bool) {
 
 // Misuse says what is wrong with the arguments and how they should look.
 func (l *Line) Misuse(format string, args ...any) int {
-	fmt.Fprintf(os.Stderr, "%s: %s\nusage: %s\n", l.Name(), fmt.Sprintf(format, args...), l.synopsis)
+	fmt.Fprintf(l.Stderr, "%s: %s\nusage: %s\n", l.Name(), fmt.Sprintf(format, args...), l.synopsis)
 	return Misuse
 }
 
 // Fail says what could not be done.
 func (l *Line) Fail(err error) int {
-	fmt.Fprintf(os.Stderr, "%s: %s\n", l.Name(), Text(err))
+	fmt.Fprintf(l.Stderr, "%s: %s\n", l.Name(), Text(err))
 	return Failure
 }
 

@@ -5,11 +5,12 @@ package rootfs
 // commands.
 func Commands() []string {
 	return []string{
-		"basename", "burn", "cat", "chmod", "chown", "chroot", "clear", "cp", "cut", "date", "dd", "df",
-		"dirname", "dmesg", "du", "egrep", "env", "false", "fgrep", "find", "free", "grep", "head", "hog",
-		"hostname", "id", "ip", "kill", "ln", "ls", "mkdir", "mkfifo", "mknod", "mount", "mv", "nc",
-		"nproc", "ping", "printenv", "ps", "readlink", "realpath", "reset", "rm", "rmdir", "seq", "sh",
-		"sha256sum", "sleep", "sort", "spawn", "stty", "tail", "tar", "tee", "timeout", "touch", "tr",
-		"true", "tty", "umount", "uname", "uniq", "unshare", "wc", "wget", "which", "whoami", "xargs",
+		"[", "basename", "burn", "cat", "chmod", "chown", "chroot", "clear", "cp", "cut", "date", "dd",
+		"df", "dirname", "dmesg", "du", "echo", "egrep", "env", "false", "fgrep", "find", "free", "grep",
+		"head", "hog", "hostname", "id", "ip", "kill", "ln", "ls", "mkdir", "mkfifo", "mknod", "mount",
+		"mv", "nc", "nproc", "ping", "printenv", "printf", "ps", "pwd", "readlink", "realpath", "reset",
+		"rm", "rmdir", "seq", "sh", "sha256sum", "sleep", "sort", "spawn", "stty", "tail", "tar", "tee",
+		"test", "timeout", "touch", "tr", "true", "tty", "umount", "uname", "uniq", "unshare", "wc", "wget",
+		"which", "whoami", "xargs",
 	}
 }

@@ -16,6 +16,7 @@ package kill
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"strings"
@@ -28,8 +29,12 @@ import (
 const synopsis = "kill [-SIGNAL | -s SIGNAL] PID… | -l [NUMBER]"
 
 // Main runs the command and returns its exit status.
-func Main(args []string) int {
+func Main(args []string) int { return Run(args, os.Stdout, os.Stderr) }
+
+// Run is Main with its output elsewhere, for the shell's builtin.
+func Run(args []string, stdout, stderr io.Writer) int {
 	line := cmdline.New(synopsis)
+	line.Stdout, line.Stderr = stdout, stderr
 	signal, operands := unix.SIGTERM, args[1:]
 	if len(operands) > 0 && len(operands[0]) > 1 && operands[0][0] == '-' && operands[0] != "--" {
 		option := operands[0][1:]
@@ -38,7 +43,7 @@ func Main(args []string) int {
 		case "l", "L":
 			return list(line, operands)
 		case "-help":
-			fmt.Println("usage: " + synopsis)
+			fmt.Fprintln(stdout, "usage: "+synopsis)
 			return cmdline.Success
 		case "s", "n":
 			if len(operands) == 0 {
@@ -88,7 +93,7 @@ func Signal(text string) (unix.Signal, bool) {
 func list(line *cmdline.Line, numbers []string) int {
 	if len(numbers) == 0 {
 		for n := unix.Signal(1); n < 32; n++ {
-			fmt.Printf("%2d) %s\n", n, unix.SignalName(n))
+			fmt.Fprintf(line.Stdout, "%2d) %s\n", n, unix.SignalName(n))
 		}
 		return cmdline.Success
 	}
@@ -101,9 +106,9 @@ func list(line *cmdline.Line, numbers []string) int {
 			if signal > 128 { // an exit status
 				signal -= 128
 			}
-			fmt.Fprintln(os.Stdout, strings.TrimPrefix(unix.SignalName(signal), "SIG"))
+			fmt.Fprintln(line.Stdout, strings.TrimPrefix(unix.SignalName(signal), "SIG"))
 		} else {
-			fmt.Println(int(signal))
+			fmt.Fprintln(line.Stdout, int(signal))
 		}
 	}
 	return cmdline.Success

@@ -1,9 +1,6 @@
 package spawn
 
 import (
-	"runtime"
-	"runtime/debug"
-	"sync"
 	"syscall"
 	"unsafe"
 
@@ -69,22 +66,4 @@ func fork(parent int) (int, syscall.Errno) {
 		// ppoll(2) with nothing to wait for: pause(2) does not exist on arm64.
 		syscall.RawSyscall6(syscall.SYS_PPOLL, 0, 0, 0, 0, 0, 0)
 	}
-}
-
-// spareThreads has the Go runtime make the threads it may want later. When the limit is reached it could not, and it
-// ends the program then.
-func spareThreads() {
-	debug.SetGCPercent(-1)
-	var ready, done sync.WaitGroup
-	const spare = 4
-	ready.Add(spare)
-	for range spare {
-		done.Go(func() {
-			runtime.LockOSThread()
-			ready.Done()
-			ready.Wait()
-			runtime.UnlockOSThread() // a thread that ends locked would not be kept
-		})
-	}
-	done.Wait()
 }

@@ -16,12 +16,14 @@ package spawn
 import (
 	"fmt"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 
 	"golang.org/x/sys/unix"
 
 	"stave/toolbox/cmd/hold"
 	"stave/toolbox/cmdline"
+	"stave/toolbox/threads"
 )
 
 // Main runs the command and returns its exit status.
@@ -38,7 +40,8 @@ func Main(args []string) int {
 	if err != nil || wanted < 1 {
 		return line.Misuse("%q is not a number of children", line.Arg(0))
 	}
-	spareThreads()
+	threads.Spare()
+	debug.SetGCPercent(-1) // a collection would want threads of its own
 	// The children ask to die with the thread that forked them, so it must last as long as the process.
 	runtime.LockOSThread()
 	children, refused := start(wanted)

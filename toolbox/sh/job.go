@@ -1,0 +1,265 @@
+package sh
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// job is what was started together: a program, or all of a pipeline. With job control it is a process group.
+type job struct {
+	number     int // 0 for one that was never in the background
+	text       string
+	processes  []*process
+	group      int // process group, 0 without job control
+	background bool
+	failed     int // status of the last command, where that could not be started; -1 otherwise
+	told       bool
+}
+
+func (s *shell) newJob(text string) *job { return &job{text: text, failed: -1} }
+
+// start starts a process as part of a job.
+func (s *shell) start(j *job, path string, args, env []string, files map[int]*os.File) error {
+	attr := &syscall.ProcAttr{Env: env, Files: descriptors(files), Sys: &syscall.SysProcAttr{}}
+	if s.control != nil {
+		attr.Sys.Setpgid, attr.Sys.Pgid = true, j.group
+	} else if j.background {
+		// Without job control nothing else keeps Ctrl-C from what is in the background; see POSIX, 2.11.
+		defer s.signals.withoutInterrupts()()
+	}
+	p, err := s.children.start(path, args, attr)
+	if err != nil {
+		return err
+	}
+	j.processes = append(j.processes, p)
+	j.failed = -1
+	if s.control != nil && j.group == 0 {
+		j.group = p.pid
+		if !j.background {
+			s.control.give(j.group)
+		}
+	}
+	return nil
+}
+
+// descriptors is the table in the form that starting a process wants. What isn't in it is closed.
+func descriptors(files map[int]*os.File) []uintptr {
+	most := 2
+	for fd := range files {
+		most = max(most, fd)
+	}
+	table := make([]uintptr, most+1)
+	for fd := range table {
+		table[fd] = ^uintptr(0)
+		if file := files[fd]; file != nil {
+			table[fd] = file.Fd()
+		}
+	}
+	return table
+}
+
+// state of a job: over when all its processes have ended, stopped when those that haven't are stopped.
+func (s *shell) state(j *job) (over, stopped bool) {
+	over = true
+	for _, p := range j.processes {
+		switch state := s.children.state(p); {
+		case state.ended:
+		case state.stopped:
+			over, stopped = false, true
+		default:
+			return false, false
+		}
+	}
+	return over, stopped
+}
+
+// waitFor waits until a job in the foreground is over or stopped, and sets the status to what it says.
+func (s *shell) waitFor(j *job) error {
+	for {
+		over, stopped := s.state(j)
+		if stopped && (s.wantsTerminal(j) || s.copied && s.interactive) {
+			s.resume(j) // a copy can't leave a job behind
+			continue
+		}
+		if over || stopped && s.control != nil {
+			break
+		}
+		select {
+		case <-s.children.changed:
+		case sig := <-s.signals.arrived:
+			s.signals.note(sig)
+		}
+	}
+	if s.control != nil {
+		s.control.take()
+	}
+	s.status = s.jobStatus(j)
+	return s.finished(j)
+}
+
+// wantsTerminal reports whether a job was stopped because it asked for the terminal before it was given it: between a
+// process's start and the call that makes its group the foreground one there is a moment.
+func (s *shell) wantsTerminal(j *job) bool {
+	if s.control == nil || j.background || s.control.foreground() != j.group {
+		return false
+	}
+	for _, p := range j.processes {
+		if state := s.children.state(p); state.stopped {
+			if sig := state.status.StopSignal(); sig != unix.SIGTTIN && sig != unix.SIGTTOU {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// resume lets a stopped job go on.
+func (s *shell) resume(j *job) {
+	for _, p := range j.processes {
+		s.children.resumed(p)
+	}
+	if j.group != 0 {
+		unix.Kill(-j.group, unix.SIGCONT)
+		return
+	}
+	for _, p := range j.processes {
+		unix.Kill(p.pid, unix.SIGCONT)
+	}
+}
+
+// jobStatus is the status of the last process, or with pipefail that of the last that failed.
+func (s *shell) jobStatus(j *job) int {
+	status := j.failed
+	if status < 0 && len(j.processes) > 0 {
+		last := s.children.state(j.processes[len(j.processes)-1])
+		status = last.exitStatus()
+	}
+	if !s.options.pipeFail || status != success {
+		return max(status, success)
+	}
+	for _, p := range slices.Backward(j.processes) {
+		state := s.children.state(p)
+		if status := state.exitStatus(); status != success {
+			return status
+		}
+	}
+	return success
+}
+
+// finished looks at how a job in the foreground ended.
+func (s *shell) finished(j *job) error {
+	if _, stopped := s.state(j); stopped {
+		s.list(j)
+		fmt.Fprintf(s.file(2), "\n[%d]  Stopped  %s\n", j.number, j.text)
+		return unwind{kind: toPrompt}
+	}
+	s.forget(j)
+	interrupted := s.signals.takeInterrupt() // it was the job's
+	var sig unix.Signal
+	if len(j.processes) > 0 && j.failed < 0 {
+		if last := s.children.state(j.processes[len(j.processes)-1]); last.status.Signaled() {
+			sig = last.status.Signal()
+		}
+	}
+	switch {
+	case sig == unix.SIGINT && s.interactive:
+		fmt.Fprintln(s.file(2)) // after the ^C that the terminal shows
+		return unwind{kind: toPrompt}
+	case sig == unix.SIGINT && interrupted && !s.trapped("INT"):
+		return unwind{kind: toPrompt} // whoever pressed Ctrl-C meant the script too
+	case sig != 0 && sig != unix.SIGPIPE && s.interactive:
+		fmt.Fprintln(s.file(2), ended(sig))
+	}
+	return nil
+}
+
+// ended is how a shell says which signal ended a process.
+func ended(sig unix.Signal) string {
+	if sig == unix.SIGKILL { // the kernel's word for it when it runs out of memory
+		return "Killed"
+	}
+	text := sig.String()
+	return strings.ToUpper(text[:1]) + text[1:]
+}
+
+// list gives a job a number, by which %1 names it.
+func (s *shell) list(j *job) {
+	if j.number == 0 {
+		for _, other := range s.jobs {
+			j.number = max(j.number, other.number)
+		}
+		j.number++
+	}
+	s.forget(j)
+	s.jobs = append(s.jobs, j) // the last is the current one
+}
+
+func (s *shell) forget(j *job) {
+	s.jobs = slices.DeleteFunc(s.jobs, func(other *job) bool { return other == j })
+}
+
+// find returns the job that %1, %%, %+, %- or a process id names.
+func (s *shell) find(name string) (*job, error) {
+	number, isJob := strings.CutPrefix(name, "%")
+	if !isJob {
+		pid, err := strconv.Atoi(name)
+		for _, j := range s.jobs {
+			for _, p := range j.processes {
+				if err == nil && p.pid == pid {
+					return j, nil
+				}
+			}
+		}
+		return nil, fmt.Errorf("%s: not a child of this shell", name)
+	}
+	at := len(s.jobs) - 1
+	switch number {
+	case "", "%", "+":
+	case "-":
+		at--
+	default:
+		n, err := strconv.Atoi(number)
+		at = slices.IndexFunc(s.jobs, func(j *job) bool {
+			return err == nil && j.number == n || err != nil && strings.HasPrefix(j.text, number)
+		})
+	}
+	if at < 0 {
+		return nil, fmt.Errorf("%s: no such job", name)
+	}
+	return s.jobs[at], nil
+}
+
+// report tells what has become of jobs in the background, before a prompt.
+func (s *shell) report() {
+	for _, j := range slices.Clone(s.jobs) {
+		if over, _ := s.state(j); over {
+			fmt.Fprintf(s.file(2), "[%d]  %s  %s\n", j.number, s.describe(j), j.text)
+			s.forget(j)
+		}
+	}
+}
+
+func (s *shell) describe(j *job) string {
+	over, stopped := s.state(j)
+	switch {
+	case stopped:
+		return "Stopped"
+	case !over:
+		return "Running"
+	}
+	if len(j.processes) > 0 && j.failed < 0 {
+		if last := s.children.state(j.processes[len(j.processes)-1]); last.status.Signaled() {
+			return ended(last.status.Signal())
+		}
+	}
+	if status := s.jobStatus(j); status != success {
+		return fmt.Sprintf("Exit %d", status)
+	}
+	return "Done"
+}
