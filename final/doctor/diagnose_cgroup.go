@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"fmt"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -72,9 +73,8 @@ func delegate(f *Facts) []Fix {
 	if f.Systemd {
 		return []Fix{{"put this before the command:", "systemd-run --user --scope -q -p Delegate=yes"}, {Text: "or run as root"}}
 	}
-	top := "/sys/fs/cgroup/" + f.User
-	return []Fix{
-		{"as root:", "mkdir -p " + top + "/shell && chown -R " + f.User + " " + top + " && echo $$ > " + top + "/shell/cgroup.procs && su " + f.User},
-		{Text: "or run as root"},
-	}
+	command := strings.ReplaceAll(`(cd /sys/fs/cgroup && echo +cpu +memory +pids > cgroup.subtree_control && mkdir -p USER/shell && `+
+		`chown USER USER USER/cgroup.procs USER/cgroup.subtree_control USER/shell USER/shell/cgroup.procs && `+
+		`echo $$ > USER/shell/cgroup.procs) && su USER`, "USER", f.User)
+	return []Fix{{"as root, in the shell that is to become yours:", command}, {Text: "or run as root"}}
 }
