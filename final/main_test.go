@@ -5,14 +5,14 @@ import (
 	"testing"
 
 	"stave/final/cli"
+	"stave/internal/registry"
 	"stave/internal/script"
 )
 
 func TestMain(m *testing.M) {
 	script.Main(m, map[string]func(){
 		"stave":    func() { os.Exit(cli.Main()) },
-		"registry": registry,
-		"image":    makeImage,
+		"registry": registry.Main,
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	goruntime "runtime"
@@ -94,6 +95,11 @@ func (e *Engine) run(ctx context.Context, c *container, o Options, config v1.Ima
 	}
 	if err := c.writeFiles(o, s.Hostname); err != nil {
 		return Result{}, err
+	}
+	if e.mapping != nil {
+		if err := c.makePlaces(); err != nil {
+			return Result{}, err
+		}
 	}
 	rc := &runtime.Container{
 		Cgroup: "stave-" + c.ID, Spec: s,
@@ -203,6 +209,24 @@ func (c *container) writeFiles(o Options, hostname string) error {
 	for name, text := range map[string]string{"hostname": hostname + "\n", "hosts": hosts, "resolv.conf": resolv} {
 		if err := writeFile(c.path(name), text); err != nil {
 			return fmt.Errorf("writing the container's /etc/%s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// makePlaces makes the files that those of /etc are mounted on, where the image lacks them, in the container's own layer. Root of a user namespace
+// could not: in a tree that belongs to the real root, /etc isn't its own.
+func (c *container) makePlaces() error {
+	for _, name := range etcFiles {
+		_, err := overlay.ReadFile(c.Layers, "/etc/"+name, maxAccounts)
+		if !errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err := os.MkdirAll(c.path("upper/etc"), 0o755); err != nil {
+			return err
+		}
+		if err := writeFile(c.path("upper/etc/"+name), ""); err != nil {
+			return err
 		}
 	}
 	return nil

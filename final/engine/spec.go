@@ -172,6 +172,9 @@ var maskedPaths = []string{
 
 var readOnlyPaths = []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}
 
+// etcFiles are the files of /etc that differ from container to container.
+var etcFiles = []string{"hostname", "hosts", "resolv.conf"}
+
 // mounts are the filesystems every container has, its own /etc/hostname, hosts and resolv.conf, and what the user asked for.
 func mounts(c *container, o Options) ([]specs.Mount, error) {
 	list := []specs.Mount{
@@ -183,7 +186,7 @@ func mounts(c *container, o Options) ([]specs.Mount, error) {
 		{Type: "mqueue", Source: "mqueue", Destination: "/dev/mqueue", Options: []string{"nosuid", "noexec", "nodev"}},
 		{Type: "tmpfs", Source: "shm", Destination: "/dev/shm", Options: []string{"nosuid", "noexec", "nodev", "mode=1777", "size=65536k"}},
 	}
-	for _, name := range []string{"hostname", "hosts", "resolv.conf"} {
+	for _, name := range etcFiles {
 		list = append(list, specs.Mount{Type: "bind", Source: c.path(name), Destination: "/etc/" + name, Options: []string{"bind", "rprivate"}})
 	}
 	for _, v := range o.Tmpfs {

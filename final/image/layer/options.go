@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"sync/atomic"
 
 	"github.com/opencontainers/go-digest"
@@ -33,13 +34,19 @@ func Here() Kind {
 	if err != nil {
 		return Single
 	}
-	var inside, outside, count uint64
-	n, _ := fmt.Sscan(string(idMap), &inside, &outside, &count)
-	switch {
-	case n < 3 || count == 1:
+	var ids uint64 // in all lines: a usual map has one for the user's own id and one for the range
+	for line := range strings.Lines(string(idMap)) {
+		var inside, outside, count uint64
+		if n, _ := fmt.Sscan(line, &inside, &outside, &count); n < 3 {
+			return Single
+		}
+		if outside == 0 && count == 1<<32-1 {
+			return Root
+		}
+		ids += count
+	}
+	if ids <= 1 {
 		return Single
-	case outside == 0 && count == 1<<32-1:
-		return Root
 	}
 	return Mapped
 }
