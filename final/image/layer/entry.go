@@ -106,7 +106,7 @@ func (u *unpacker) write(fd int, content io.Reader) error {
 		if over := u.content.add(n); over != nil {
 			return over
 		}
-		if !bytes.Equal(u.buffer[:n], zeros[:]) {
+		if n > 0 && !bytes.Equal(u.buffer[:n], zeros[:]) {
 			if err := pwrite(fd, u.buffer[:n], size); err != nil {
 				return err
 			}

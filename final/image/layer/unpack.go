@@ -3,6 +3,8 @@ package layer
 import (
 	"archive/tar"
 	"context"
+	_ "crypto/sha256" // for package digest
+	_ "crypto/sha512"
 	"errors"
 	"fmt"
 	"io"
