@@ -5,12 +5,27 @@ package main
 import (
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 func main() {
+	if os.Getpid() == 1 {
+		surviveSignals()
+	}
 	os.Exit(run(os.Args))
+}
+
+// surviveSignals gives process 1 of a container what the kernel gives it in any other language: a signal it has no
+// handler for does nothing (see pid_namespaces(7)). The Go runtime has handlers for all of them, and ends the program.
+// Commands that handle a signal still do, and programs started from here have the default actions again.
+func surviveSignals() {
+	nobodyReads := make(chan os.Signal, 1)
+	signal.Notify(nobodyReads, unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2,
+		unix.SIGALRM, unix.SIGPIPE)
 }
 
 // run finds the command by the name it was called by, or by the first argument: `toolbox ls -l` is `ls -l`.

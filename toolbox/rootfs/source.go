@@ -14,6 +14,9 @@ import (
 	"strings"
 )
 
+// boxPackage is the toolbox's binary.
+const boxPackage = "stave/toolbox/box"
+
 // putBinary builds the toolbox from the checkout's source.
 func putBinary(ctx context.Context, path string, opts Options) error {
 	module, err := checkout()
@@ -21,7 +24,7 @@ func putBinary(ctx context.Context, path string, opts Options) error {
 		return err
 	}
 	opts.logf("building the toolbox from %s (a few seconds; later at once)", filepath.Join(module, "toolbox"))
-	return goBuild(ctx, module, path, opts, "stave/toolbox/box")
+	return goBuild(ctx, module, path, opts, boxPackage)
 }
 
 // Version returns a key that changes whenever Build for this machine would make something else. It reads the source
@@ -31,8 +34,12 @@ func Version() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return version(module, runtime.GOARCH)
+}
+
+func version(module, arch string) (string, error) {
 	sum := sha256.New()
-	fmt.Fprintln(sum, runtime.Version(), runtime.GOARCH)
+	fmt.Fprintln(sum, runtime.Version(), arch)
 	add := func(path string) error {
 		content, err := os.ReadFile(path)
 		if err != nil {
@@ -52,7 +59,7 @@ func Version() (string, error) {
 			return "", fmt.Errorf("reading the toolbox's source: %w", err)
 		}
 	}
-	err = filepath.WalkDir(filepath.Join(module, "toolbox"), func(path string, entry fs.DirEntry, err error) error {
+	err := filepath.WalkDir(filepath.Join(module, "toolbox"), func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 			return err
 		}

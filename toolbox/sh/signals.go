@@ -2,6 +2,7 @@ package sh
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"os/signal"
@@ -122,6 +123,9 @@ func (s *shell) checkpoint() error {
 			}
 		} else if sig == unix.SIGINT && !s.trapped(name) {
 			s.status = signalled + int(sig)
+			if s.interactive {
+				fmt.Fprintln(s.file(2)) // after the ^C that the terminal shows
+			}
 			return unwind{kind: toPrompt}
 		}
 	}

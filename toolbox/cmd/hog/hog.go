@@ -44,7 +44,7 @@ func Main(args []string) int {
 		return line.Failf("after %s of %s: %w", words(taken), words(total), err)
 	}
 	fmt.Printf("hog: holding %s\n", words(total))
-	hold.Until(*seconds)
+	hold.New(*seconds).Wait()
 	return cmdline.Success
 }
 

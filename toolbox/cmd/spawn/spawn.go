@@ -40,6 +40,7 @@ func Main(args []string) int {
 	if err != nil || wanted < 1 {
 		return line.Misuse("%q is not a number of children", line.Arg(0))
 	}
+	held := hold.New(*seconds)
 	threads.Spare()
 	debug.SetGCPercent(-1) // a collection would want threads of its own
 	// The children ask to die with the thread that forked them, so it must last as long as the process.
@@ -52,7 +53,7 @@ func Main(args []string) int {
 		fmt.Printf("spawn: %d of %d children, then the kernel refused: %v (%s)\n",
 			len(children), wanted, refused, unix.ErrnoName(refused))
 	}
-	hold.Until(*seconds)
+	held.Wait()
 	if refused != 0 {
 		return cmdline.Failure
 	}
