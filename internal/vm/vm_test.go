@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"stave/internal/script"
 )
 
@@ -45,7 +47,7 @@ func fakeQemu() {
 		}
 	}
 	if os.Getenv("FAKE_END") == "never" {
-		select {}
+		_ = unix.Pause() // until it is killed
 	}
 }
 

@@ -19,7 +19,7 @@ import (
 )
 
 // testTimeout ends a test that hangs; the go runtime then says where it hung.
-const testTimeout = 20 * time.Minute
+const testTimeout = 10 * time.Minute
 
 // worker carries out the plan.
 type worker struct {
