@@ -43,6 +43,7 @@ import (
 	"stave/toolbox/cmd/sleep"
 	"stave/toolbox/cmd/sort"
 	"stave/toolbox/cmd/spawn"
+	"stave/toolbox/cmd/stat"
 	"stave/toolbox/cmd/stty"
 	"stave/toolbox/cmd/tail"
 	"stave/toolbox/cmd/tar"
@@ -114,6 +115,7 @@ var commands = map[string]func(args []string) int{
 	"sleep":     sleep.Main,
 	"sort":      sort.Main,
 	"spawn":     spawn.Main,
+	"stat":      stat.Main,
 	"stty":      stty.Main,
 	"tail":      tail.Main,
 	"tar":       tar.Main,

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -22,11 +23,23 @@ const (
 
 // Exec turns this process into the command and only returns, with the exit status, if that can't be done.
 func Exec(line *cmdline.Line, args []string) int {
-	path, err := exec.LookPath(args[0])
+	path, err := lookPath(args[0])
 	if err == nil {
 		err = unix.Exec(path, args, os.Environ())
 	}
 	return Refused(line, args[0], err)
+}
+
+// lookPath finds a command in PATH, and without a PATH where execvp(3) would look.
+func lookPath(name string) (string, error) {
+	if _, ok := os.LookupEnv("PATH"); !ok && !strings.Contains(name, "/") {
+		for _, dir := range []string{"/bin/", "/usr/bin/"} {
+			if path, err := exec.LookPath(dir + name); err == nil {
+				return path, nil
+			}
+		}
+	}
+	return exec.LookPath(name)
 }
 
 // Refused says why a command could not be started and returns the exit status for it.

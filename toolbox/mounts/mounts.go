@@ -2,6 +2,7 @@
 package mounts
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -37,6 +38,9 @@ func parse(content string) []Mount {
 	return all
 }
 
+// ErrUnknown is returned, wrapped, by Of where the caller's root directory hides the mount.
+var ErrUnknown = errors.New("on no mount that /proc/self/mounts shows")
+
 // Of returns the mount that a file is on: of those it lies under, the deepest, and of several at one place the last,
 // which hides the others.
 func Of(all []Mount, file string) (Mount, error) {
@@ -55,7 +59,7 @@ func Of(all []Mount, file string) (Mount, error) {
 		}
 	}
 	if best.Target == "" {
-		return best, fmt.Errorf("%s: on no mount that /proc/self/mounts shows", file)
+		return best, fmt.Errorf("%s: %w", file, ErrUnknown)
 	}
 	return best, nil
 }

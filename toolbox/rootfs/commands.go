@@ -9,8 +9,8 @@ func Commands() []string {
 		"df", "dirname", "dmesg", "du", "echo", "egrep", "env", "false", "fgrep", "find", "free", "grep",
 		"head", "hog", "hostname", "id", "ip", "kill", "ln", "ls", "mkdir", "mkfifo", "mknod", "mount",
 		"mv", "nc", "nproc", "ping", "printenv", "printf", "ps", "pwd", "readlink", "realpath", "reset",
-		"rm", "rmdir", "seq", "sh", "sha256sum", "sleep", "sort", "spawn", "stty", "tail", "tar", "tee",
-		"test", "timeout", "touch", "tr", "true", "tty", "umount", "uname", "uniq", "unshare", "wc", "wget",
-		"which", "whoami", "xargs",
+		"rm", "rmdir", "seq", "sh", "sha256sum", "sleep", "sort", "spawn", "stat", "stty", "tail", "tar",
+		"tee", "test", "timeout", "touch", "tr", "true", "tty", "umount", "uname", "uniq", "unshare", "wc",
+		"wget", "which", "whoami", "xargs",
 	}
 }

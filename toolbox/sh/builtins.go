@@ -214,7 +214,7 @@ func command(s *shell, args []string) error {
 		s.status = success
 		for _, name := range args {
 			if kind, text := s.meaning(name); kind == "" {
-				s.status = notFound
+				s.status = failure
 			} else {
 				s.printf("%s\n", text)
 			}

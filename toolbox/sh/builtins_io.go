@@ -39,41 +39,12 @@ func echo(s *shell, args []string) error {
 	}
 	text := strings.Join(words, " ")
 	if escapes {
-		expanded, _, err := expand.Format(s.config(), strings.ReplaceAll(text, "%", "%%"), nil)
-		if err == nil {
-			text = expanded
-		}
-		if before, _, ended := strings.Cut(text, `\c`); ended {
-			text, newline = before, ""
+		var ended bool
+		if text, ended = unescape(text); ended {
+			newline = ""
 		}
 	}
 	return s.write(text + newline)
-}
-
-func printf(s *shell, args []string) error {
-	words := args[1:]
-	if len(words) > 0 && words[0] == "--" {
-		words = words[1:]
-	}
-	if len(words) == 0 {
-		return s.refuse("printf: a format is needed")
-	}
-	format, words := words[0], words[1:]
-	var out strings.Builder
-	for {
-		text, used, err := expand.Format(s.config(), format, words)
-		if err != nil {
-			s.write(out.String())
-			s.errorf("printf: %v", err)
-			s.status = failure
-			return nil
-		}
-		out.WriteString(text)
-		words = words[used:]
-		if used == 0 || len(words) == 0 {
-			return s.write(out.String())
-		}
-	}
 }
 
 // read reads a line into variables.

@@ -1,7 +1,9 @@
 package sh
 
 import (
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -103,7 +105,11 @@ func killCommand(s *shell, args []string) error {
 		}
 		words[i+1] = jobTarget(j)
 	}
-	s.status = killer.Run(words, s.file(1), s.file(2))
+	status, sent := killer.Run(words, s.file(1), s.file(2))
+	s.status = status
+	if self := strconv.Itoa(os.Getpid()); sent != 0 && status == success && slices.Contains(words, self) {
+		s.signals.await()
+	}
 	return nil
 }
 

@@ -21,7 +21,11 @@ func (s *shell) simple(call *syntax.CallExpr) error {
 		return err
 	}
 	if len(args) == 0 {
-		return s.assignments(call.Assigns)
+		err := s.assignments(call.Assigns)
+		if err == nil {
+			s.status = s.substituted
+		}
+		return err
 	}
 	hidden := map[string]expand.Variable{}
 	for _, a := range call.Assigns {
@@ -61,7 +65,6 @@ func (s *shell) assignments(assigns []*syntax.Assign) error {
 			return s.expanded(err)
 		}
 	}
-	s.status = s.substituted
 	return nil
 }
 

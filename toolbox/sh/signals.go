@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -93,6 +94,17 @@ func (g *signals) poll() {
 		default:
 			return
 		}
+	}
+}
+
+// await gives a signal that the shell sent itself the time to arrive, or to end it. The kernel delivers it before kill(2)
+// returns, but maybe to another thread, and the Go runtime passes it on.
+func (g *signals) await() {
+	const atMost = 100 * time.Millisecond
+	select {
+	case sig := <-g.arrived:
+		g.note(sig)
+	case <-time.After(atMost):
 	}
 }
 

@@ -16,6 +16,7 @@ package date
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,7 +32,7 @@ func Main(args []string) int {
 	line.Lookup("iso-8601").NoOptDefVal = "date"
 	mail := line.BoolP("rfc-email", "R", false, "as in a mail's header")
 	utc := line.BoolP("utc", "u", false, "in UTC")
-	if status, ok := line.Read(args); !ok {
+	if status, ok := line.Read(isoValue(args)); !ok {
 		return status
 	}
 	t := time.Now()
@@ -60,6 +61,17 @@ func Main(args []string) int {
 	}
 	fmt.Println(Format(t, format))
 	return cmdline.Success
+}
+
+// isoValue lets -I have its value without a blank or none: -Is is --iso-8601=s.
+func isoValue(args []string) []string {
+	fixed := slices.Clone(args)
+	for i, arg := range fixed {
+		if value, ok := strings.CutPrefix(arg, "-I"); ok && value != "" {
+			fixed[i] = "--iso-8601=" + value
+		}
+	}
+	return fixed
 }
 
 // layouts Parse tries, in the local time zone where they name none.

@@ -17,6 +17,7 @@
 package df
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -59,6 +60,9 @@ func Main(args []string) int {
 		shown = nil
 		for _, name := range line.Args() {
 			m, err := mounts.Of(mounted, name)
+			if errors.Is(err, mounts.ErrUnknown) { // after chroot it may lie outside
+				m, err = mounts.Mount{Source: "-", Type: "-", Target: name}, nil
+			}
 			if err != nil {
 				status = line.Fail(err)
 				continue

@@ -56,13 +56,13 @@ func Main(args []string) int {
 	m := parse(string(meminfo))
 	cache := m["Buffers"] + m["Cached"] + m["SReclaimable"]
 	row := func(title string, values ...uint64) {
-		fmt.Printf("%-6s", title)
+		fmt.Printf("%-8s", title)
 		for _, v := range values {
-			fmt.Printf(" %12s", show(v))
+			fmt.Printf(" %11s", show(v))
 		}
 		fmt.Println()
 	}
-	fmt.Printf("%-6s %12s %12s %12s %12s %12s %12s\n", "", "total", "used", "free", "shared", "buff/cache", "available")
+	fmt.Printf("%-8s %11s %11s %11s %11s %11s %11s\n", "", "total", "used", "free", "shared", "buff/cache", "available")
 	row("Mem:", m["MemTotal"], m["MemTotal"]-m["MemAvailable"], m["MemFree"], m["Shmem"], cache, m["MemAvailable"])
 	row("Swap:", m["SwapTotal"], m["SwapTotal"]-m["SwapFree"], m["SwapFree"])
 	return cmdline.Success

@@ -29,10 +29,13 @@ import (
 const synopsis = "kill [-SIGNAL | -s SIGNAL] PID… | -l [NUMBER]"
 
 // Main runs the command and returns its exit status.
-func Main(args []string) int { return Run(args, os.Stdout, os.Stderr) }
+func Main(args []string) int {
+	status, _ := Run(args, os.Stdout, os.Stderr)
+	return status
+}
 
-// Run is Main with its output elsewhere, for the shell's builtin.
-func Run(args []string, stdout, stderr io.Writer) int {
+// Run is Main with its output elsewhere, for the shell's builtin. It also returns which signal was sent, 0 for none.
+func Run(args []string, stdout, stderr io.Writer) (status int, sent unix.Signal) {
 	line := cmdline.New(synopsis)
 	line.Stdout, line.Stderr = stdout, stderr
 	signal, operands := unix.SIGTERM, args[1:]
@@ -41,28 +44,27 @@ func Run(args []string, stdout, stderr io.Writer) int {
 		operands = operands[1:]
 		switch option {
 		case "l", "L":
-			return list(line, operands)
+			return list(line, operands), 0
 		case "-help":
 			fmt.Fprintln(stdout, "usage: "+synopsis)
-			return cmdline.Success
+			return cmdline.Success, 0
 		case "s", "n":
 			if len(operands) == 0 {
-				return line.Misuse("which signal?")
+				return line.Misuse("which signal?"), 0
 			}
 			option, operands = operands[0], operands[1:]
 		}
 		var ok bool
 		if signal, ok = Signal(option); !ok {
-			return line.Misuse("%q is not a signal: kill -l lists them", option)
+			return line.Misuse("%q is not a signal: kill -l lists them", option), 0
 		}
 	}
 	if len(operands) > 0 && operands[0] == "--" {
 		operands = operands[1:]
 	}
 	if len(operands) == 0 {
-		return line.Misuse("which process?")
+		return line.Misuse("which process?"), 0
 	}
-	status := cmdline.Success
 	for _, operand := range operands {
 		pid, err := strconv.Atoi(operand)
 		if err != nil {
@@ -73,7 +75,7 @@ func Run(args []string, stdout, stderr io.Writer) int {
 			status = line.Failf("%d: %w", pid, err)
 		}
 	}
-	return status
+	return status, signal
 }
 
 // Signal reads a signal's name, with or without SIG and in any case, or its number. 0 only asks whether there is such

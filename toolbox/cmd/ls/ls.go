@@ -47,9 +47,12 @@ type lister struct {
 
 // An entry is one file to be listed. target is where a symbolic link points.
 type entry struct {
-	name, target string
-	stat         unix.Stat_t
+	path, name, target string
+	stat               unix.Stat_t
 }
+
+// serious is the exit status when what was named can't be shown, as against something in a directory.
+const serious = 2
 
 // Main runs the command and returns its exit status.
 func Main(args []string) int {
@@ -90,7 +93,8 @@ func (l *lister) run(operands []string) int {
 	for _, name := range operands {
 		e, err := l.stat(name, name)
 		if err != nil {
-			status = l.line.Fail(err)
+			l.line.Fail(err)
+			status = serious
 			continue
 		}
 		if !l.self && l.isDirectory(e) {
@@ -121,7 +125,7 @@ func (l *lister) isDirectory(e entry) bool {
 }
 
 func (l *lister) stat(path, name string) (entry, error) {
-	e := entry{name: name}
+	e := entry{path: path, name: name}
 	if err := unix.Lstat(path, &e.stat); err != nil {
 		return e, &os.PathError{Op: "lstat", Path: path, Err: err}
 	}
@@ -169,7 +173,7 @@ func (l *lister) directory(path string, title bool) int {
 	for _, e := range entries {
 		if e.stat.Mode&unix.S_IFMT == unix.S_IFDIR && e.name != "." && e.name != ".." {
 			l.out.WriteString("\n")
-			status = max(status, l.directory(filepath.Join(path, e.name), true))
+			status = max(status, l.directory(strings.TrimSuffix(path, "/")+"/"+e.name, true)) // "./a" from "."
 		}
 	}
 	return status

@@ -78,6 +78,15 @@ func (l *lister) mark(mode uint32) string {
 	return ""
 }
 
+// targetMark marks what a symbolic link points to, where that can be seen.
+func (l *lister) targetMark(e entry) string {
+	var stat unix.Stat_t
+	if !l.classify || unix.Stat(e.path, &stat) != nil {
+		return ""
+	}
+	return l.mark(stat.Mode)
+}
+
 // table prints the long format, each column as wide as its widest cell.
 func (l *lister) table(entries []entry) {
 	var rows [][]string
@@ -110,7 +119,7 @@ func (l *lister) row(e entry) []string {
 	}
 	name := l.short(e)
 	if e.target != "" {
-		name += " -> " + e.target
+		name += " -> " + e.target + l.targetMark(e)
 	}
 	links := strconv.FormatUint(uint64(stat.Nlink), 10)
 	return []string{filemode.String(stat.Mode), links, user, group, length, clock(stat.Mtim), name}

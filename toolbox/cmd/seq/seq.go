@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -57,12 +58,17 @@ func Main(args []string) int {
 	return cmdline.Success
 }
 
-// negative keeps a number such as -1 from being taken for an option.
+// negative keeps a first number such as -1 from being taken for an option.
 func negative(args []string) []string {
-	for i, arg := range args[1:] {
-		if len(arg) > 1 && arg[0] == '-' && strings.Trim(arg[1:], "0123456789.") == "" {
-			fixed := append([]string{}, args[:i+1]...)
-			return append(append(fixed, "--"), args[i+1:]...)
+	for i := 1; i < len(args); i++ {
+		arg := args[i]
+		switch {
+		case arg == "-s":
+			i++ // its value
+		case len(arg) > 1 && arg[0] == '-' && strings.Trim(arg[1:], "0123456789.") == "":
+			return slices.Insert(slices.Clone(args), i, "--")
+		case !strings.HasPrefix(arg, "-"):
+			return args
 		}
 	}
 	return args

@@ -2,7 +2,7 @@
 //
 // Synopsis:
 //
-//	tar c|x|t [zvpf ARCHIVE] [-C DIRECTORY] [FILE…]
+//	tar c|x|t [zvOpf ARCHIVE] [-C DIRECTORY] [FILE…]
 //
 // The letters may have a dash. Without f the archive is standard input or output, as with f -.
 //
@@ -13,6 +13,7 @@
 //	-t            list one
 //	-C DIRECTORY  go there first
 //	-f ARCHIVE    the archive's name
+//	-O            with -x: to standard output
 //	-p            accepted: modes are kept anyway
 //	-v            say which files
 //	-z            compressed with gzip; when reading that is noticed anyway
@@ -32,22 +33,24 @@ import (
 )
 
 type archiver struct {
-	line             *cmdline.Line
-	verbose, numeric bool
-	dir              string
-	wanted           []string
-	status           int
+	line                       *cmdline.Line
+	verbose, numeric, toOutput bool
+
+	dir    string
+	wanted []string
+	status int
 }
 
 // Main runs the command and returns its exit status.
 func Main(args []string) int {
-	a := &archiver{line: cmdline.New("tar c|x|t [zvpf ARCHIVE] [-C DIRECTORY] [FILE…]")}
+	a := &archiver{line: cmdline.New("tar c|x|t [zvOpf ARCHIVE] [-C DIRECTORY] [FILE…]")}
 	create := a.line.BoolP("create", "c", false, "make an archive")
 	extract := a.line.BoolP("extract", "x", false, "unpack one")
 	list := a.line.BoolP("list", "t", false, "list one")
 	a.line.StringVarP(&a.dir, "directory", "C", ".", "go to this `DIRECTORY` first")
 	name := a.line.StringP("file", "f", "-", "the `ARCHIVE`'s name")
 	a.line.BoolVar(&a.numeric, "numeric-owner", false, "owners by number")
+	a.line.BoolVarP(&a.toOutput, "to-stdout", "O", false, "with -x: to standard output")
 	a.line.BoolP("preserve-permissions", "p", false, "accepted: modes are kept anyway")
 	a.line.BoolVarP(&a.verbose, "verbose", "v", false, "say which files")
 	zip := a.line.BoolP("gzip", "z", false, "compressed with gzip")
@@ -78,7 +81,7 @@ func bundled(args []string) []string {
 		return args
 	}
 	letters := strings.TrimPrefix(args[1], "-")
-	if letters == "" || strings.Trim(letters, "cxtzvpf") != "" {
+	if letters == "" || strings.Trim(letters, "cxtzvOpf") != "" {
 		return args
 	}
 	if strings.Contains(letters, "f") {

@@ -74,6 +74,12 @@ func statMode(h *tar.Header) uint32 {
 // extract unpacks below a.dir. Everything goes through an os.Root, which refuses names that lead out of it, also by way
 // of links that the archive brought along.
 func (a *archiver) extract(in io.Reader) error {
+	if a.toOutput {
+		return a.members(in, func(_ *tar.Header, content io.Reader) error {
+			_, err := io.Copy(os.Stdout, content)
+			return err
+		})
+	}
 	root, err := os.OpenRoot(a.dir)
 	if err != nil {
 		return err
