@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"stave/final/image/layer"
+	"stave/internal/script"
 )
 
 // entry is one entry of an archive under test.
@@ -188,3 +189,5 @@ func unpack(t testing.TB, p *place, kind layer.Kind, data []byte) (layer.Result,
 	t.Helper()
 	return layer.Unpack(context.Background(), bytes.NewReader(data), p.layer, layer.Options{Kind: kind})
 }
+
+func TestMain(m *testing.M) { script.Main(m, nil) }

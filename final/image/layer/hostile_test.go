@@ -172,9 +172,6 @@ func zstdFast(w io.Writer) io.WriteCloser {
 func TestBomb(t *testing.T) {
 	for name, compress := range map[string]func(io.Writer) io.WriteCloser{"gzip": gzipFast, "zstd": zstdFast} {
 		t.Run(name, func(t *testing.T) {
-			if testing.Short() {
-				t.Skip("makes gigabytes of zeros")
-			}
 			p := newPlace(t)
 			_, err := layer.Unpack(context.Background(), bomb(10<<30, compress), p.layer, layer.Options{Kind: kinds()[0]})
 			if !errors.Is(err, layer.ErrLimit) || !strings.Contains(err.Error(), "bomb") {
@@ -223,9 +220,6 @@ func TestLimits(t *testing.T) {
 
 // A million entries are the limit unless one asks for more. They are notes of AUFS, which cost nothing but the reading.
 func TestMillionEntries(t *testing.T) {
-	if testing.Short() {
-		t.Skip("reads a million entries")
-	}
 	one := archive(t, file(".wh..wh.note", ""))[:512]
 	r := io.MultiReader(io.LimitReader(&repeat{block: one}, 1_000_000*512), bytes.NewReader(archive(t, file("last", ""))))
 	p := newPlace(t)

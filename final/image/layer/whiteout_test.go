@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"stave/final/image/layer"
+	"stave/internal/script"
 )
 
 func TestWhiteouts(t *testing.T) {
@@ -71,6 +72,7 @@ func TestWhiteouts(t *testing.T) {
 
 // What overlayfs itself makes of unpacked layers.
 func TestOverlay(t *testing.T) {
+	script.Need(t, "overlay")
 	lower := archive(t, file("kept", "1"), file("gone", "1"), file("hidden/old", "1"), file("merged/old", "1"), file("again/old", "1"), file("file/old", "1"))
 	upper := archive(t, file(".wh.gone", ""), file("hidden/.wh..wh..opq", ""), file("hidden/new", "2"), file("merged/new", "2"),
 		file(".wh.again", ""), file("again/new", "2"), file("file", "2"))
@@ -88,7 +90,7 @@ func TestOverlay(t *testing.T) {
 	script := fmt.Sprintf("mount -t overlay -o %slowerdir=%s:%s none %s || exit 99; cd %[4]s && find . | sort", option, b.layer, a.layer, merged)
 	out, err := exec.Command("unshare", append(unshare, "sh", "-c", script)...).CombinedOutput()
 	if err != nil {
-		t.Skipf("this process may not mount overlayfs, even in namespaces of its own: %v: %s", err, out)
+		t.Fatalf("%v: %s", err, out)
 	}
 	want := ".\n./again\n./again/new\n./file\n./hidden\n./hidden/new\n./kept\n./merged\n./merged/new\n./merged/old\n"
 	if string(out) != want {

@@ -90,8 +90,8 @@ func (c *client) resolve(ctx context.Context, id string, want digest.Digest, pla
 		}
 		if expected != "" {
 			d.MediaType = expected
-		} else if !image.IsManifest(d.MediaType) && !image.IsIndex(d.MediaType) {
-			d.MediaType = selfDescribed(data, d.MediaType)
+		} else if meansNothing[d.MediaType] {
+			d.MediaType = selfDescribed(data)
 		}
 		if !image.IsIndex(d.MediaType) {
 			return data, d, nil
@@ -109,16 +109,18 @@ func (c *client) resolve(ctx context.Context, id string, want digest.Digest, pla
 	return nil, v1.Descriptor{}, fmt.Errorf("%w: more than %d indexes in one another", image.ErrFormat, maxNesting)
 }
 
-// selfDescribed is the media type a document gives itself, for registries that are plain web servers and send every
-// file as text. Without one, the answer's counts.
-func selfDescribed(data []byte, answered string) string {
+// meansNothing are the media types of registries that are plain web servers. Any other type is taken by its word.
+var meansNothing = map[string]bool{"": true, "text/plain": true, "application/json": true, "application/octet-stream": true}
+
+// selfDescribed is the media type a document gives itself.
+func selfDescribed(data []byte) string {
 	var doc struct {
 		MediaType string `json:"mediaType"`
 	}
-	if json.Unmarshal(data, &doc) == nil && doc.MediaType != "" {
-		return doc.MediaType
+	if err := json.Unmarshal(data, &doc); err != nil {
+		return ""
 	}
-	return answered
+	return doc.MediaType
 }
 
 // bring brings the config, which knows the diff IDs, and then the layers, several at once.

@@ -124,7 +124,9 @@ func (s *Store) image(d v1.Descriptor) (image.Image, error) {
 		if image.IsIndex(inner.MediaType) {
 			return image.Image{}, fmt.Errorf("%w: an index in an index", image.ErrFormat)
 		}
-		return s.image(inner)
+		img, err := s.image(inner)
+		img.Digest = d.Digest // what index.json has
+		return img, err
 	}
 	m, err := image.ParseManifest(data, d.MediaType)
 	if err != nil {

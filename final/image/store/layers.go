@@ -66,7 +66,25 @@ func (s *Store) unpackBlob(ctx context.Context, d v1.Descriptor, space string, d
 		return err
 	}
 	defer r.Close()
-	return s.unpack(ctx, r, space, diffID)
+	err = s.unpack(ctx, r, space, diffID)
+	if err == nil || ctx.Err() != nil || errors.Is(err, ErrCorrupt) {
+		return err
+	}
+	// A damaged blob makes all kinds of errors before its end is reached. Better to say that than the first of them.
+	if damaged := s.checkBlob(d); damaged != nil {
+		return damaged
+	}
+	return err
+}
+
+func (s *Store) checkBlob(d v1.Descriptor) error {
+	r, err := s.openBlob(d)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	_, err = io.Copy(io.Discard, r)
+	return err
 }
 
 // unpack unpacks a layer inside a workspace and moves it into place.
