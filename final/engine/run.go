@@ -75,10 +75,11 @@ func (e *Engine) source(ctx context.Context, o Options) (source, func(), error) 
 	if err != nil {
 		return source{}, nil, err
 	}
-	if dir, err = filepath.EvalSymlinks(dir); err != nil {
+	info, err := os.Stat(dir)
+	if err != nil {
 		return source{}, nil, fmt.Errorf("finding the root filesystem: %w: make one with \"go run ./toolbox %s\"", err, o.Rootfs)
 	}
-	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+	if !info.IsDir() {
 		return source{}, nil, fmt.Errorf("the root filesystem %s is not a directory", dir)
 	}
 	return source{name: dir, layers: []string{dir}}, func() {}, nil

@@ -217,7 +217,7 @@ func volume(v string) (specs.Mount, error) {
 		return specs.Mount{}, fmt.Errorf("--volume %q: give SOURCE:DESTINATION[:ro], the destination as an absolute path", v)
 	}
 	if !strings.HasPrefix(f[0], "/") && !strings.HasPrefix(f[0], ".") {
-		return specs.Mount{}, fmt.Errorf("--volume %q: there are no named volumes: give the source as a path that begins with / or .", v)
+		return specs.Mount{}, fmt.Errorf("--volume %q: there are no named volumes: begin the source with / or ./ to make it a path", v)
 	}
 	source, err := filepath.Abs(f[0])
 	if err != nil {

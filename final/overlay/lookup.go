@@ -83,7 +83,7 @@ func lookup(lower []string, name string) (string, fs.FileInfo) {
 // opaque, or something on the way isn't a directory.
 func inLayer(layer string, parts []string) (file string, info fs.FileInfo, final bool) {
 	file = layer
-	info, err := os.Lstat(file)
+	info, err := os.Stat(file) // the layer itself may be named through a link
 	if err != nil {
 		return "", nil, false
 	}

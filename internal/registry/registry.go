@@ -38,7 +38,7 @@ func Main() {
 
 func run(args []string) error {
 	if len(args) < 2 {
-		return fmt.Errorf("usage: registry ROOTFS PROG ARG...")
+		return fmt.Errorf("usage: registry ROOTFS PROG [ARG]")
 	}
 	img, err := box(args[0])
 	if err != nil {
