@@ -3,7 +3,7 @@
 //
 // Synopsis:
 //
-//	go run ./internal/vm test [-v] [-memory MiB] [-timeout TIME] [-skips DIR] [PACKAGE...]
+//	go run ./internal/vm test [-v] [-run REGEXP] [-memory MiB] [-timeout TIME] [-skips DIR] [PACKAGE...]
 //	go run ./internal/vm -- COMMAND [ARG...]
 //
 // With test, the tests of the packages (all, if none is named) run as root and then as an ordinary user who has a cgroup
@@ -13,7 +13,8 @@
 //
 // Options of test:
 //
-//	-v         show the machine's console
+//	-v         show the machine's console, and which tests begin
+//	-run       only those tests, as with go test
 //	-memory    of the machine, in MiB
 //	-timeout   for all of it; after that the machine is switched off and the end of its console shown
 //	-skips     a directory that gets the records of skipped checks, in files root-v2 and user-v2
@@ -47,6 +48,7 @@ const slow = 10
 // options of the command line.
 type options struct {
 	verbose  bool
+	run      string
 	memory   int
 	timeout  time.Duration
 	skips    string
@@ -85,7 +87,8 @@ func parse(args []string) (options, error) {
 		}
 	case "test":
 		flags := flag.NewFlagSet("vm test", flag.ContinueOnError)
-		flags.BoolVar(&o.verbose, "v", false, "show the machine's console")
+		flags.BoolVar(&o.verbose, "v", false, "show the machine's console, and which tests begin")
+		flags.StringVar(&o.run, "run", "", "only the tests that match the `regexp`")
 		flags.IntVar(&o.memory, "memory", o.memory, "of the machine, in `MiB`")
 		flags.DurationVar(&o.timeout, "timeout", o.timeout, "for all of it")
 		flags.StringVar(&o.skips, "skips", "", "a `directory` for the records of skipped checks")
@@ -133,7 +136,7 @@ func run(ctx context.Context, o options) (int, error) {
 	}
 	defer skips.close()
 
-	r := report{out: os.Stdout, skips: skips.add}
+	r := report{out: os.Stdout, verbose: o.verbose, skips: skips.add}
 	timed, cancel := context.WithTimeoutCause(ctx, o.timeout, fmt.Errorf("the virtual machine was not done after %v", o.timeout))
 	defer cancel()
 	err = m.boot(timed, r.event)
@@ -167,7 +170,7 @@ func prepare(ctx context.Context, dir string, o options) (machine, error) {
 	if err := s.build(ctx); err != nil {
 		return machine{}, err
 	}
-	plan := protocol.Plan{Command: o.command, Slow: slow}
+	plan := protocol.Plan{Command: o.command, Run: o.run, Slow: slow}
 	if o.command == nil {
 		if plan.Tests, err = s.addTests(ctx, o.packages); err != nil {
 			return machine{}, err

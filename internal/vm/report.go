@@ -10,8 +10,9 @@ import (
 
 // report turns events into lines like go test's, and remembers how it all went.
 type report struct {
-	out   io.Writer                 // for people
-	skips func(user, record string) // gets each skip: whose, and its script.Record
+	out     io.Writer                 // for people
+	verbose bool                      // tell of what begins, too
+	skips   func(user, record string) // gets each skip: whose, and its script.Record
 
 	passed, failed, skipped int
 
@@ -26,6 +27,9 @@ func (r *report) event(e protocol.Event) {
 	switch e.Kind {
 	case protocol.Start:
 		r.started = name
+		if r.verbose {
+			fmt.Fprintf(r.out, "run \t%s\n", name)
+		}
 	case protocol.Skip:
 		r.skipped++
 		r.skips(e.User, e.Text)

@@ -87,7 +87,7 @@ func (w *worker) test(u user, test protocol.Test) error {
 		return err
 	}
 	began := time.Now()
-	cmd := exec.Command(test.Binary, "-test.timeout="+testTimeout.String())
+	cmd := exec.Command(test.Binary, "-test.timeout="+testTimeout.String(), "-test.run="+w.plan.Run)
 	cmd.Dir = test.Dir
 	cmd.Env = append(w.environment(u), "STAVE_SKIPS="+skips)
 	output, runErr := w.runAs(u, cmd)

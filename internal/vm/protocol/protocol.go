@@ -15,6 +15,7 @@ const (
 // A Plan is what to do before switching off: run tests, or a command on the console.
 type Plan struct {
 	Tests   []Test   `json:"tests"`
+	Run     string   `json:"run"` // which tests of each package, as go test -run has it; empty for all
 	Command []string `json:"command"`
 	Rows    uint16   `json:"rows"` // size of the terminal that the console is shown on; 0 if there is none
 	Columns uint16   `json:"columns"`
