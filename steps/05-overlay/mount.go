@@ -43,7 +43,10 @@ func (m *mounts) child() error {
 		m.mount("proc", "/proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "")
 		return m.err
 	}
-	volumes := m.parseVolumes()
+	var volumes []func()
+	for _, v := range m.Volumes {
+		volumes = append(volumes, m.volume(v))
+	}
 	host, err := os.Open("/")
 	if err != nil {
 		return fmt.Errorf("opening the host's root: %w", err)
@@ -60,8 +63,8 @@ func (m *mounts) child() error {
 	for _, path := range m.Tmpfs {
 		m.mount("tmpfs", path, unix.MS_NOSUID|unix.MS_NODEV, "mode=1777")
 	}
-	for _, v := range volumes {
-		m.bind(v.source, v.target, v.readOnly)
+	for _, show := range volumes {
+		show()
 	}
 	m.do("unmounting", "the host's root", func() error { return unix.Unmount(".", unix.MNT_DETACH) })
 	m.do("entering", "/", func() error { return unix.Chdir("/") })
@@ -117,28 +120,20 @@ func (m *mounts) hide() {
 	}
 }
 
-type volume struct {
-	source, target string
-	readOnly       bool
-}
-
-// parseVolumes comes before pivot_root, because a source may be relative, and its symbolic links are the host's.
-func (m *mounts) parseVolumes() (volumes []volume) {
-	for _, s := range m.Volumes {
-		source, target, _ := strings.Cut(s, ":")
-		target, readOnly := strings.CutSuffix(target, ":ro")
-		m.do("parsing volume", s, func() (err error) {
-			if !filepath.IsAbs(target) || strings.Contains(target, ":") {
-				return errors.New("want SRC:DST or SRC:DST:ro, and DST must begin with /")
-			}
-			if source, err = filepath.EvalSymlinks(source); err == nil {
-				source, err = filepath.Abs(source)
-			}
-			return err
-		})
-		volumes = append(volumes, volume{"." + source, target, readOnly})
-	}
-	return volumes
+// volume understands SRC:DST[:ro] while SRC can still be relative and a link of the host's, and returns what is to be done later.
+func (m *mounts) volume(s string) (show func()) {
+	source, target, _ := strings.Cut(s, ":")
+	target, readOnly := strings.CutSuffix(target, ":ro")
+	m.do("parsing volume", s, func() (err error) {
+		if !filepath.IsAbs(target) || strings.Contains(target, ":") {
+			return errors.New("want SRC:DST or SRC:DST:ro, and DST must begin with /")
+		}
+		if source, err = filepath.EvalSymlinks(source); err == nil {
+			source, err = filepath.Abs(source)
+		}
+		return err
+	})
+	return func() { m.bind("."+source, target, readOnly) }
 }
 
 // do does one thing, unless something before it failed.
