@@ -136,8 +136,8 @@ func TestAtATerminal(t *testing.T) {
 			s := &session{t: t, master: master, output: bufio.NewReader(master)}
 			s.typeIn("echo I am $((0+$$)) and $(stty size)\r")
 			s.expect("I am 1 and 33 99")
-			s.typeIn("sh -c 'echo star\"\"ted; sleep 1000'\r")
-			s.expect("started")
+			s.typeIn("hog -t 1000 1M\r")
+			s.expect("holding 1 MiB")
 			s.typeIn("\x03")
 			resize(t, master, 44, 88)
 			s.typeIn("until test \"$(stty size)\" = '44 88'; do sleep 0.05; done; echo re''sized\r")
