@@ -107,12 +107,12 @@ func TestContainerDiesWithItsMonitor(t *testing.T) {
 		t.Fatal(err)
 	}
 	work := t.TempDir()
+	host.Watch(t, work)
 	t.Cleanup(func() {
 		if out, err := stave(work, "images").CombinedOutput(); err != nil {
 			t.Errorf("the next command: %v\n%s", err, out)
 		}
 	})
-	host.Watch(t, work)
 	cmd := stave(work, "run", "--rootfs", toolbox, "sh", "-c", "echo up; sleep 1000")
 	r, w, err := os.Pipe()
 	if err != nil {
