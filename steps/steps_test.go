@@ -19,11 +19,11 @@ import (
 // exceptions names the files that a step changes or adds beyond that, because there is no other way. Its chapter says why.
 var exceptions = map[string][]string{}
 
-// What is still "a few lines", and "about 150 lines" when they are counted with comments.
+// What is still "a few lines", and "about 150 lines" once comments and empty lines are counted as well.
 const (
 	mostGone = 4   // lines of main.go that the next step replaces
 	mostNew  = 24  // lines of main.go that the next step adds
-	mostAll  = 200 // lines that a reader has to read in a step
+	mostAll  = 210 // lines that a reader has to read in a step
 )
 
 // modules is what a step may import besides the standard library, and from which step on.
@@ -202,8 +202,8 @@ func TestCheck(t *testing.T) {
 			want:   "02-b: main.go replaces 0 lines and adds 30: more than a few",
 		},
 		"a long file": {
-			change: func(f fstest.MapFS) { f["02-b/b.go"] = &fstest.MapFile{Data: []byte(lines(201))} },
-			want:   "02-b: it has 201 new lines, more than one reads at a sitting",
+			change: func(f fstest.MapFS) { f["02-b/b.go"] = &fstest.MapFile{Data: []byte(lines(211))} },
+			want:   "02-b: it has 211 new lines, more than one reads at a sitting",
 		},
 		"a step left out": {
 			change: func(f fstest.MapFS) {

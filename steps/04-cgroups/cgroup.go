@@ -87,24 +87,32 @@ func (l *limits) set(controller string, files [][2]string) error {
 // find returns the directory to make a cgroup in. A controller is in one of three places, if anywhere, and what is mounted
 // there, cgroup v1, v2 or nothing, statfs(2) tells.
 func find(controller string) (string, error) {
-	for _, dir := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified", "/sys/fs/cgroup/" + controller} {
+	for _, top := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified", "/sys/fs/cgroup/" + controller} {
 		var is unix.Statfs_t
-		if err := unix.Statfs(dir, &is); err == nil && is.Type == unix.CGROUP_SUPER_MAGIC {
-			return dir, nil
-		} else if err != nil || is.Type != unix.CGROUP2_SUPER_MAGIC || !lists(dir+"/cgroup.controllers", controller) {
-			continue
+		switch err := unix.Statfs(top, &is); {
+		case err == nil && is.Type == unix.CGROUP_SUPER_MAGIC:
+			return top, nil
+		case err == nil && is.Type == unix.CGROUP2_SUPER_MAGIC && lists(top+"/cgroup.controllers", controller):
+			return handDown(top, controller)
 		}
-		// Below the topmost, a v2 cgroup either holds processes or hands controllers down, so ours can't be inside our own.
-		// An ordinary user's goes beside it, which works where somebody has delegated the one above.
-		if unix.Access(dir, unix.W_OK) != nil {
-			dir = filepath.Dir(dir + own())
-		}
-		if lists(dir+"/cgroup.subtree_control", controller) {
-			return dir, nil
-		}
-		return dir, write(dir+"/cgroup.subtree_control", "+"+controller) // and so it stays: others may need it by then
 	}
 	return "", errors.New("the kernel has no such controller here: see /proc/cgroups")
+}
+
+// handDown has a v2 cgroup hand a controller down to those below. Except for the topmost, a cgroup that does so can hold no
+// processes, so ours can't be below our own. An ordinary user's goes beside it, if the one above was delegated to them.
+func handDown(dir, controller string) (string, error) {
+	if unix.Access(dir, unix.W_OK) != nil {
+		dir = filepath.Dir(dir + own())
+	}
+	if lists(dir+"/cgroup.subtree_control", controller) {
+		return dir, nil
+	}
+	err := write(dir+"/cgroup.subtree_control", "+"+controller) // and so it stays: others may need it by then
+	if errors.Is(err, unix.EBUSY) {
+		err = fmt.Errorf("%w: the processes in there have to be moved to a cgroup below it first", err)
+	}
+	return dir, err
 }
 
 // own returns the name of the v2 cgroup we are in ourselves.

@@ -61,7 +61,7 @@ func (m *mounts) child() error {
 	m.system()
 	m.hide()
 	for _, path := range m.Tmpfs {
-		m.mount("tmpfs", path, unix.MS_NOSUID|unix.MS_NODEV, "mode=1777")
+		m.mount("tmpfs", filepath.Join("/", path), unix.MS_NOSUID|unix.MS_NODEV, "mode=1777")
 	}
 	for _, show := range volumes {
 		show()
@@ -120,7 +120,8 @@ func (m *mounts) hide() {
 	}
 }
 
-// volume understands SRC:DST[:ro] while SRC can still be relative and a link of the host's, and returns what is to be done later.
+// volume reads SRC:DST[:ro] while SRC can still be relative, or a link of the host's, and returns what is to be done later.
+// Somebody could exchange a directory for a link in between: final/ opens SRC once, and mounts what it has opened.
 func (m *mounts) volume(s string) (show func()) {
 	source, target, _ := strings.Cut(s, ":")
 	target, readOnly := strings.CutSuffix(target, ":ro")
