@@ -20,7 +20,7 @@ var packages = []string{
 }
 
 // extras are other container tools, taken along where this machine has them.
-var extras = []string{"skopeo", "umoci", "strace"}
+var extras = []string{"busybox", "skopeo", "umoci", "strace"}
 
 // copyPrograms puts the programs of those packages below root, with the shared libraries they are linked with.
 func copyPrograms(ctx context.Context, root string) error {

@@ -3,9 +3,12 @@ package main
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"stave/internal/vm/protocol"
 )
 
 // mountSystem mounts what systemd mounts.
@@ -58,6 +61,16 @@ func configure() error {
 		}
 		if err := os.Chown(dir, student.uid, student.gid); err != nil {
 			return err
+		}
+	}
+	// As everywhere, an ordinary user's root filesystems are the user's own.
+	for _, argv := range [][]string{
+		{"cp", "-a", protocol.ToolboxDir, student.toolbox()},
+		{"chown", "-R", fmt.Sprintf("%d:%d", student.uid, student.gid), student.toolbox()},
+	} {
+		cmd := exec.Command("/usr/bin/"+argv[0], argv[1:]...)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("%s: %w\n%s", argv[0], err, out)
 		}
 	}
 	// ping(8) without privilege, as systemd allows it.

@@ -30,6 +30,14 @@ func (u user) runtime() string {
 	return fmt.Sprintf("/run/user/%d", u.uid)
 }
 
+// toolbox is a root filesystem whose files are the user's.
+func (u user) toolbox() string {
+	if u == root {
+		return protocol.ToolboxDir
+	}
+	return filepath.Join(u.home, "toolbox")
+}
+
 const path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 func (w *worker) environment(u user) []string {
@@ -40,7 +48,7 @@ func (w *worker) environment(u user) []string {
 		"USER=" + u.name,
 		"LOGNAME=" + u.name,
 		"XDG_RUNTIME_DIR=" + u.runtime(),
-		"STAVE_TOOLBOX=" + protocol.ToolboxDir,
+		"STAVE_TOOLBOX=" + u.toolbox(),
 		fmt.Sprintf("STAVE_SLOW=%d", w.plan.Slow),
 	}
 }
