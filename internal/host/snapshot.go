@@ -75,7 +75,7 @@ func Take(scope Scope, directories ...string) (Snapshot, error) {
 	return s, nil
 }
 
-// takeProcesses also takes the namespaces they are in.
+// takeProcesses also takes the namespaces they are in, and those that we are in ourselves.
 func (s Snapshot) takeProcesses(scope Scope) error {
 	running, err := processes()
 	if err != nil {
@@ -84,20 +84,25 @@ func (s Snapshot) takeProcesses(scope Scope) error {
 	if scope == Descendants {
 		running = descendants(running)
 	}
+	s.takeNamespaces(Process{PID: os.Getpid(), Command: "this one"})
 	for _, p := range running {
 		s.Processes[fmt.Sprint(p.PID, " ", p.Start)] = p.String()
-		kinds, err := os.ReadDir(p.proc("ns"))
-		if err != nil {
-			continue // gone, or another user's
-		}
-		for _, kind := range kinds {
-			ns, err := os.Readlink(p.proc("ns/" + kind.Name()))
-			if err == nil && s.Namespaces[ns] == "" {
-				s.Namespaces[ns] = fmt.Sprintf("namespace %s, which has %s in it", ns, p)
-			}
-		}
+		s.takeNamespaces(p)
 	}
 	return nil
+}
+
+func (s Snapshot) takeNamespaces(p Process) {
+	kinds, err := os.ReadDir(p.proc("ns"))
+	if err != nil {
+		return // gone, or another user's
+	}
+	for _, kind := range kinds {
+		ns, err := os.Readlink(p.proc("ns/" + kind.Name()))
+		if err == nil && s.Namespaces[ns] == "" {
+			s.Namespaces[ns] = fmt.Sprintf("namespace %s, which has %s in it", ns, p)
+		}
+	}
 }
 
 func (s Snapshot) takeFiles(dir string) error {
