@@ -121,10 +121,18 @@ func (e *Engine) buildToolbox(ctx context.Context) (image.Image, error) {
 	if err := rootfs.Build(ctx, tree, rootfs.Options{Log: os.Stderr}); err != nil {
 		return image.Image{}, err
 	}
+	old, missing := e.Images.Resolve(Toolbox)
 	pack := func(w io.Writer) error { return layer.Pack(w, tree, layer.PackOptions{RootOwned: true}) }
-	return e.Images.Create(ctx, Toolbox, v1.Image{Config: v1.ImageConfig{
+	img, err := e.Images.Create(ctx, Toolbox, v1.Image{Config: v1.ImageConfig{
 		Cmd: []string{"sh"}, Env: []string{"PATH=/bin:/sbin:/usr/bin:/usr/sbin"}, Labels: map[string]string{toolboxLabel: version},
 	}}, pack)
+	if err != nil || missing != nil || old.Digest == img.Digest {
+		return img, err
+	}
+	if _, err := e.Images.Remove(ctx, old.Digest.String()); err != nil && !errors.Is(err, store.ErrInUse) {
+		return img, fmt.Errorf("removing the toolbox of before: %w", err)
+	}
+	return img, nil
 }
 
 // building is where the toolbox is built, while toolbox.lock is held.

@@ -1,0 +1,101 @@
+package engine
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+func TestParseBytes(t *testing.T) {
+	for in, want := range map[string]int64{
+		"1": 1, "64M": 64 << 20, "64m": 64 << 20, "64MiB": 64 << 20, "1.5k": 1536, "2gb": 2 << 30, "7b": 7, "1T": 1 << 40,
+		"": 0, "M": 0, "0": 0, "0.5": 0, "-1": 0, "1x": 0, "1 M": 0, "NaN": 0, "Inf": 0, "1e30": 0, "9000000T": 0, "64MM": 0,
+	} {
+		got, err := ParseBytes(in)
+		if got != want || (want == 0) != (err != nil) {
+			t.Errorf("ParseBytes(%q) = %d, %v; want %d", in, got, err, want)
+		}
+	}
+}
+
+func FuzzParseBytes(f *testing.F) {
+	for _, s := range []string{"64M", "1.5GiB", "-0", "1e3k", "bbb"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if n, err := ParseBytes(s); err == nil && n < 1 {
+			t.Errorf("ParseBytes(%q) = %d", s, n)
+		}
+	})
+}
+
+func TestVolume(t *testing.T) {
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for in, want := range map[string]specs.Mount{
+		"/a:/b":           {Type: "bind", Source: "/a", Destination: "/b", Options: []string{"rbind", "rprivate"}},
+		"./a:/b:ro":       {Type: "bind", Source: filepath.Join(here, "a"), Destination: "/b", Options: []string{"rbind", "rprivate", "ro"}},
+		"..:/b:ro,nosuid": {Type: "bind", Source: filepath.Dir(here), Destination: "/b", Options: []string{"rbind", "rprivate", "ro", "nosuid"}},
+		"/a":              {},
+		"/a:b":            {},
+		"name:/b":         {},
+		":/b":             {},
+	} {
+		got, err := volume(in)
+		if !reflect.DeepEqual(got, want) || (want.Type == "") != (err != nil) {
+			t.Errorf("volume(%q) = %+v, %v; want %+v", in, got, err, want)
+		}
+	}
+}
+
+// The user's variables count more than the image's, and those more than the usual ones; of a name's values the last counts.
+func TestEnvironment(t *testing.T) {
+	t.Setenv("STAVE_TEST_PASSED", "on")
+	got := environment(Options{TTY: true, Env: []string{"A=user", "STAVE_TEST_PASSED", "STAVE_TEST_UNSET", "EMPTY="}},
+		[]string{"PATH=/image", "A=image", "A=image2", "B=image"}, Record{ID: "0123"}, "/home/x")
+	want := []string{"PATH=/image", "HOSTNAME=0123", "HOME=/home/x", "TERM=xterm", "A=user", "B=image", "STAVE_TEST_PASSED=on", "EMPTY="}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestNames(t *testing.T) {
+	e, err := Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := e.create(Record{Name: "box"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, taken := range []string{"box", c.ID} {
+		if _, err := e.create(Record{Name: taken}); !errors.Is(err, ErrNameInUse) {
+			t.Errorf("a second container called %s: %v, want %v", taken, err, ErrNameInUse)
+		}
+	}
+	for _, bad := range []string{"-x", "a b", "a/b", "..", "ä"} {
+		if _, err := e.create(Record{Name: bad}); err == nil || !strings.Contains(err.Error(), "use letters") {
+			t.Errorf("a container called %q: %v", bad, err)
+		}
+	}
+	if err := e.Sweep(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(c.dir); err != nil {
+		t.Errorf("a container whose monitor lives was swept away: %v", err)
+	}
+	c.lock.Close() // as if the monitor had died, and its start were another's
+	if err := e.Sweep(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(c.dir); err == nil {
+		t.Error("a container whose monitor died is still there")
+	}
+}
