@@ -17,7 +17,9 @@ import (
 )
 
 // exceptions names the files that a step changes or adds beyond that, because there is no other way. Its chapter says why.
-var exceptions = map[string][]string{}
+var exceptions = map[string][]string{
+	"06-images": {"layer.go"}, // to bring images and to unpack a layer, safely, are two things to read, not one
+}
 
 // What is still "a few lines", and "about 150 lines" once comments and empty lines are counted as well.
 const (
