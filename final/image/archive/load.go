@@ -139,7 +139,7 @@ func (l *loader) read(name string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	defer r.Close()
-	return io.ReadAll(r)
+	return io.ReadAll(r) //nolint:forbidigo // at most limit bytes: that is the size of the spooled file
 }
 
 // adopt brings the blob in a file of the archive, after comparing digest and size with what is expected.

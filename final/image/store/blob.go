@@ -29,7 +29,7 @@ func (s *Store) readBlob(d v1.Descriptor, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	defer r.Close()
-	return io.ReadAll(r)
+	return io.ReadAll(r) //nolint:forbidigo // at most limit bytes: more than d.Size is an error
 }
 
 // openBlob opens a blob for reading once, from beginning to end. The last Read returns ErrCorrupt in place of io.EOF if

@@ -10,7 +10,7 @@ import (
 type Engine struct{}
 
 func state(r io.Reader) error {
-	if _, err := io.ReadAll(r); err != nil {
+	if _, err := io.ReadAll(io.LimitReader(r, 1<<20)); err != nil {
 		return err
 	}
 	return os.MkdirAll("/var/lib/stave", 0o711)
