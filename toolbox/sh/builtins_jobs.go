@@ -13,9 +13,10 @@ import (
 
 func jobs(s *shell, args []string) error {
 	s.status = success
-	for i, j := range slices.Clone(s.jobs) {
+	all := slices.Concat(s.others, s.jobs)
+	for i, j := range all {
 		mark := " "
-		if i == len(s.jobs)-1 {
+		if i == len(all)-1 {
 			mark = "+"
 		}
 		switch {
@@ -92,9 +93,10 @@ func (s *shell) waitInBackground(j *job) (unix.Signal, error) {
 
 // killCommand is kill, which is a builtin to know jobs, and to work where no process can be started any more.
 func killCommand(s *shell, args []string) error {
-	words := slices.Clone(args)
-	for i, word := range words[1:] {
+	words := args[:1:1]
+	for i, word := range args[1:] {
 		if !strings.HasPrefix(word, "%") {
+			words = append(words, word)
 			continue
 		}
 		j, err := s.find(word)
@@ -103,7 +105,10 @@ func killCommand(s *shell, args []string) error {
 			s.status = failure
 			return nil
 		}
-		words[i+1] = jobTarget(j)
+		if i == 0 { // or a process group, which is negative, would be taken for a signal
+			words = append(words, "--")
+		}
+		words = append(words, jobTarget(j))
 	}
 	status, sent := killer.Run(words, s.file(1), s.file(2))
 	s.status = status

@@ -94,11 +94,16 @@ func (s *shell) trace(args []string) {
 	if !s.options.xTrace {
 		return
 	}
+	fmt.Fprintf(s.file(2), "%s%s\n", s.text("PS4"), commandLine(args))
+}
+
+// commandLine writes arguments so that the shell would read them as they are.
+func commandLine(args []string) string {
 	quoted := make([]string, len(args))
 	for i, arg := range args {
 		quoted[i] = quote(arg)
 	}
-	fmt.Fprintf(s.file(2), "%s%s\n", s.text("PS4"), strings.Join(quoted, " "))
+	return strings.Join(quoted, " ")
 }
 
 func (s *shell) call(args []string) error {
@@ -108,7 +113,7 @@ func (s *shell) call(args []string) error {
 	if builtin := s.builtins[args[0]]; builtin != nil {
 		return builtin(s, args)
 	}
-	job := s.newJob(strings.Join(args, " "))
+	job := s.newJob(commandLine(args))
 	if err := s.launch(job, args, s.exported(), s.files); err != nil {
 		s.refused(args[0], err)
 		return nil
@@ -209,7 +214,7 @@ func onlyStatement(text, name string) *syntax.Stmt {
 // process less is better, and signals to the shell reach the program.
 func (s *shell) canReplace(stmt *syntax.Stmt) bool {
 	call, ok := stmt.Cmd.(*syntax.CallExpr)
-	return ok && len(call.Args) > 0 && !stmt.Background && !stmt.Negated && !s.interactive && s.plain(call) &&
+	return ok && len(call.Args) > 0 && !stmt.Background && !stmt.Negated && !s.interactive && s.plain(call) && pure(stmt) &&
 		s.control == nil && !s.options.noExec
 }
 
@@ -255,8 +260,13 @@ func (s *shell) plain(call *syntax.CallExpr) bool {
 	if name == "" || s.funcs[name] != nil || s.builtins[name] != nil || s.aliases[name] != "" {
 		return false
 	}
+	return pure(call)
+}
+
+// pure reports whether expanding words changes nothing in the shell, and starts nothing.
+func pure(node syntax.Node) bool {
 	pure := true
-	syntax.Walk(call, func(node syntax.Node) bool {
+	syntax.Walk(node, func(node syntax.Node) bool {
 		switch node := node.(type) {
 		case *syntax.CmdSubst, *syntax.ProcSubst, *syntax.ArithmExp:
 			pure = false

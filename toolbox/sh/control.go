@@ -54,12 +54,3 @@ func (c *control) give(group int) {
 func (c *control) take() { c.give(c.own) }
 
 func (c *control) restore() { c.give(c.original) }
-
-// foreground returns the process group that has the terminal.
-func (c *control) foreground() int {
-	group, err := unix.IoctlGetInt(c.fd, unix.TIOCGPGRP)
-	if err != nil {
-		return 0
-	}
-	return group
-}

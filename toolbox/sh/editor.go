@@ -1,6 +1,7 @@
 package sh
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"os"
@@ -47,10 +48,10 @@ func (e *editor) read(prompt string) (string, error) {
 	line, err := terminal.ReadLine()
 	switch {
 	case errors.Is(err, io.EOF) && keys.last == 'C'-'@':
-		os.Stdout.WriteString("^C\r\n")
+		os.Stdout.WriteString("^C\n")
 		return "", errInterrupted
 	case errors.Is(err, io.EOF):
-		os.Stdout.WriteString("\r\n")
+		os.Stdout.WriteString("\n")
 	case errors.Is(err, term.ErrPasteIndicator):
 		err = nil
 	}
@@ -96,4 +97,10 @@ func (k *keyboard) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (k *keyboard) Write(p []byte) (int, error) { return os.Stdout.Write(p) }
+// Write leaves it to the terminal to put a return before each newline.
+func (k *keyboard) Write(p []byte) (int, error) {
+	if _, err := os.Stdout.Write(bytes.ReplaceAll(p, []byte("\r\n"), []byte("\n"))); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}

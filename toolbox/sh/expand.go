@@ -106,7 +106,10 @@ func (s *shell) substitute(out io.Writer, node *syntax.CmdSubst) error {
 		c.files[1] = write
 		return c.stmts(node.Stmts)
 	})
-	s.substituted, s.status = s.status, status
+	s.substituted = s.status
+	if err == nil {
+		s.status = status
+	}
 	write.Close()
 	// A process it left behind may still have the pipe: whoever wants that redirects its output.
 	copyErr := <-copied

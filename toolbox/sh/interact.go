@@ -31,9 +31,9 @@ func (s *shell) interact() error {
 	if term.IsTerminal(0) {
 		s.control = newControl(0)
 		s.options.monitor = s.control != nil
-		editor := newEditor(s)
-		defer editor.restore()
-		read = editor.read
+		s.editor = newEditor(s)
+		defer s.editor.restore()
+		read = s.editor.read
 	}
 	s.signals.catch(s.sparedFrom()...)
 	for {
@@ -74,8 +74,7 @@ func (s *shell) typed(read func(prompt string) (string, error)) ([]*syntax.Stmt,
 			return file.Stmts, nil
 		}
 		if !syntax.IsIncomplete(err) {
-			s.syntaxError("typed", err)
-			return nil, nil
+			return nil, s.syntaxError("", err)
 		}
 		prompt = s.prompt("PS2")
 	}

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -18,22 +17,29 @@ type job struct {
 	processes  []*process
 	group      int // process group, 0 without job control
 	background bool
-	failed     int // status of the last command, where that could not be started; -1 otherwise
-	told       bool
+	known      string // of another shell's job: what was known of it
+	failed     int    // status of the last command, where that could not be started; -1 otherwise
 }
 
 func (s *shell) newJob(text string) *job { return &job{text: text, failed: -1} }
 
 // start starts a process as part of a job.
 func (s *shell) start(j *job, path string, args, env []string, files map[int]*os.File) error {
-	attr := &syscall.ProcAttr{Env: env, Files: descriptors(files), Sys: &syscall.SysProcAttr{}}
+	program, done, err := newProgram(path, args, env, files)
+	defer done()
+	if err != nil {
+		return err
+	}
 	if s.control != nil {
-		attr.Sys.Setpgid, attr.Sys.Pgid = true, j.group
+		program.ownGroup, program.group = true, int32(j.group)
+		if j.group == 0 && !j.background {
+			program.terminal = s.control.fd
+		}
 	} else if j.background {
 		// Without job control nothing else keeps Ctrl-C from what is in the background; see POSIX, 2.11.
 		defer s.signals.withoutInterrupts()()
 	}
-	p, err := s.children.start(path, args, attr)
+	p, err := s.children.start(program)
 	if err != nil {
 		return err
 	}
@@ -41,27 +47,8 @@ func (s *shell) start(j *job, path string, args, env []string, files map[int]*os
 	j.failed = -1
 	if s.control != nil && j.group == 0 {
 		j.group = p.pid
-		if !j.background {
-			s.control.give(j.group)
-		}
 	}
 	return nil
-}
-
-// descriptors is the table in the form that starting a process wants. What isn't in it is closed.
-func descriptors(files map[int]*os.File) []uintptr {
-	most := 2
-	for fd := range files {
-		most = max(most, fd)
-	}
-	table := make([]uintptr, most+1)
-	for fd := range table {
-		table[fd] = ^uintptr(0)
-		if file := files[fd]; file != nil {
-			table[fd] = file.Fd()
-		}
-	}
-	return table
 }
 
 // state of a job: over when all its processes have ended, stopped when those that haven't are stopped.
@@ -81,9 +68,10 @@ func (s *shell) state(j *job) (over, stopped bool) {
 
 // waitFor waits until a job in the foreground is over or stopped, and sets the status to what it says.
 func (s *shell) waitFor(j *job) error {
+	s.passEarlier(j)
 	for {
 		over, stopped := s.state(j)
-		if stopped && (s.wantsTerminal(j) || s.copied && s.interactive) {
+		if stopped && s.copied && s.interactive {
 			s.resume(j) // a copy can't leave a job behind
 			continue
 		}
@@ -93,7 +81,7 @@ func (s *shell) waitFor(j *job) error {
 		select {
 		case <-s.children.changed:
 		case sig := <-s.signals.arrived:
-			s.signals.note(sig)
+			s.passOrNote(j, sig)
 		}
 	}
 	if s.control != nil {
@@ -103,20 +91,42 @@ func (s *shell) waitFor(j *job) error {
 	return s.finished(j)
 }
 
-// wantsTerminal reports whether a job was stopped because it asked for the terminal before it was given it: between a
-// process's start and the call that makes its group the foreground one there is a moment.
-func (s *shell) wantsTerminal(j *job) bool {
-	if s.control == nil || j.background || s.control.foreground() != j.group {
-		return false
-	}
-	for _, p := range j.processes {
-		if state := s.children.state(p); state.stopped {
-			if sig := state.status.StopSignal(); sig != unix.SIGTTIN && sig != unix.SIGTTOU {
-				return false
-			}
+// passOrNote handles a signal that comes while a job in the foreground is waited for. With job control, what the terminal
+// sends goes to the job's group and not to the shell's. If it comes to the shell, the key was pressed in the moment
+// between the start of the job and when it was given the terminal, and was meant for the job.
+func (s *shell) passOrNote(j *job, sig os.Signal) {
+	switch sig {
+	case unix.SIGINT, unix.SIGQUIT, unix.SIGTSTP:
+		if s.control != nil && j.group != 0 {
+			unix.Kill(-j.group, sig.(unix.Signal))
+			return
 		}
 	}
-	return true
+	s.signals.note(sig)
+}
+
+// passEarlier passes on what was pressed before the job had started and after the shell had last looked.
+func (s *shell) passEarlier(j *job) {
+	s.signals.poll()
+	earlier := s.signals.pending
+	s.signals.pending = nil
+	for _, sig := range earlier {
+		s.passOrNote(j, sig)
+	}
+	interrupted := s.control == nil && !s.trapped("INT") && slices.Contains(s.signals.pending, unix.SIGINT)
+	for _, p := range j.processes {
+		if state := s.children.state(p); state.ended && state.status.Signal() == unix.SIGINT {
+			interrupted = true // and those behind it in the pipeline weren't there yet
+		}
+	}
+	if !interrupted {
+		return
+	}
+	for _, p := range j.processes {
+		if state := s.children.state(p); !state.ended {
+			unix.Kill(p.pid, unix.SIGINT)
+		}
+	}
 }
 
 // resume lets a stopped job go on.
@@ -166,6 +176,9 @@ func (s *shell) finished(j *job) error {
 		if last := s.children.state(j.processes[len(j.processes)-1]); last.status.Signaled() {
 			sig = last.status.Signal()
 		}
+	}
+	if sig != 0 && s.editor != nil {
+		s.editor.restore() // it had no time to put the terminal in order
 	}
 	switch {
 	case sig == unix.SIGINT && s.interactive:
@@ -246,6 +259,9 @@ func (s *shell) report() {
 }
 
 func (s *shell) describe(j *job) string {
+	if j.known != "" {
+		return j.known
+	}
 	over, stopped := s.state(j)
 	switch {
 	case stopped:

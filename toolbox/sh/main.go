@@ -35,6 +35,7 @@ type invocation struct {
 // Main runs the shell and returns its exit status.
 func Main(args []string) int {
 	threads.Spare()
+	restoreFileLimit()
 	if file := inherited(); file != nil {
 		return resume(file)
 	}
@@ -195,7 +196,9 @@ func newParser() *syntax.Parser {
 
 func (s *shell) syntaxError(name string, err error) error {
 	var parse syntax.ParseError
-	if errors.As(err, &parse) {
+	if known := errors.As(err, &parse); known && name == "" { // it was typed, and is still to be seen
+		s.errorf("%s", parse.Text)
+	} else if known {
 		s.errorf("%s: line %d: %s", name, parse.Pos.Line(), parse.Text)
 	} else {
 		s.errorf("%s: %v", name, err)

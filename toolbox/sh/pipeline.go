@@ -70,6 +70,7 @@ func (s *shell) background(stmt *syntax.Stmt) error {
 
 // connect starts the parts of a pipeline with pipes between them.
 func (s *shell) connect(job *job, stages []stage) error {
+	defer s.children.hold()()
 	files := s.files
 	defer func() { s.files = files }()
 	var previous *os.File
@@ -111,7 +112,7 @@ func (s *shell) connect(job *job, stages []stage) error {
 // startStage starts one part: a program as it is, anything else in a shell of its own.
 func (s *shell) startStage(job *job, stmt *syntax.Stmt) error {
 	call, ok := stmt.Cmd.(*syntax.CallExpr)
-	if !ok || stmt.Negated || !s.plain(call) {
+	if !ok || stmt.Negated || !s.plain(call) || !pure(stmt) {
 		return s.startShell(job, stmt)
 	}
 	undo, err := s.redirect(stmt.Redirs)

@@ -4,7 +4,6 @@ import (
 	"os"
 	"os/signal"
 	"sync"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,6 +21,7 @@ type process struct {
 type children struct {
 	mutex   sync.Mutex
 	known   map[int]*process
+	held    bool          // collect is to wait
 	changed chan struct{} // has something in it when a known process has changed
 }
 
@@ -41,7 +41,7 @@ func newChildren() *children {
 func (c *children) collect() {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
-	for {
+	for !c.held {
 		var status unix.WaitStatus
 		pid, err := unix.Wait4(-1, &status, unix.WNOHANG|unix.WUNTRACED, nil)
 		if err == unix.EINTR {
@@ -66,17 +66,31 @@ func (c *children) collect() {
 	}
 }
 
+// hold has children that end stay zombies until the function it returns is called: as long as one is left of a process
+// group, the rest of a pipeline can join it.
+func (c *children) hold() (release func()) {
+	c.mutex.Lock()
+	c.held = true
+	c.mutex.Unlock()
+	return func() {
+		c.mutex.Lock()
+		c.held = false
+		c.mutex.Unlock()
+		c.collect()
+	}
+}
+
 // start starts a process. The lock is held until it is known, so that collect can't take it for an orphan.
-func (c *children) start(path string, args []string, attr *syscall.ProcAttr) (*process, error) {
+func (c *children) start(p *program) (*process, error) {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
-	pid, err := syscall.ForkExec(path, args, attr)
+	pid, err := fork(p)
 	if err != nil {
 		return nil, err
 	}
-	p := &process{pid: pid}
-	c.known[pid] = p
-	return p, nil
+	child := &process{pid: pid}
+	c.known[pid] = child
+	return child, nil
 }
 
 // state returns a consistent view of a process.

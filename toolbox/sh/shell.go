@@ -36,9 +36,11 @@ type shell struct {
 
 	interactive bool
 	control     *control // the terminal, where there is job control
+	editor      *editor  // where there is a terminal
 	children    *children
 	signals     *signals
 	jobs        []*job
+	others      []*job // of the shell this is a copy of, to be looked at
 	history     *history
 }
 
@@ -77,8 +79,7 @@ func (s *shell) copy() *shell {
 		c.frames[i].hidden = maps.Clone(c.frames[i].hidden)
 	}
 	c.traps = s.ignored()
-	c.jobs = nil
-	c.control = nil // it shares the job of the command it is part of
+	c.jobs, c.others = nil, slices.Concat(s.others, s.jobs)
 	c.copied = true
 	c.loops = 0
 	return &c
@@ -92,17 +93,14 @@ func (s *shell) within(do func(*shell) error) error {
 	}
 	mask := umask()
 	c := s.copy()
-	err = do(c)
-	if err := c.leave(err); err != nil {
-		return err
-	}
+	err = c.leave(do(c))
 	setUmask(mask)
 	if dir != nil {
 		dir.Chdir()
 		dir.Close()
 	}
 	s.status = c.status
-	return nil
+	return err
 }
 
 // leave ends a copy: it runs its EXIT trap, and says what of an unwind concerns the shell it is a copy of.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -30,7 +31,14 @@ type snapshot struct {
 	Depth   int
 	Loops   int
 	Files   []int // descriptors above 2
+	Jobs    []snapshotJob
 	Command string
+}
+
+// snapshotJob is what a shell can tell another of its jobs, for `jobs | grep` and the like.
+type snapshotJob struct {
+	Number, PID int
+	State, Text string
 }
 
 // stateVariable tells a shell started anew on which descriptor it finds its state.
@@ -45,6 +53,9 @@ func (s *shell) startShell(job *job, stmt *syntax.Stmt) error {
 	}
 	for name, body := range s.funcs {
 		state.Funcs[name] = text(body)
+	}
+	for _, j := range slices.Concat(s.others, s.jobs) {
+		state.Jobs = append(state.Jobs, snapshotJob{j.number, j.processes[0].pid, s.describe(j), j.text})
 	}
 	state.Command = text(stmt)
 	files := maps.Clone(s.files)
@@ -122,6 +133,10 @@ func resume(file *os.File) int {
 	}
 	for range state.Depth {
 		s.frames = append(s.frames, frame{hidden: map[string]expand.Variable{}})
+	}
+	for _, j := range state.Jobs {
+		other := &job{number: j.Number, text: j.Text, known: j.State, processes: []*process{{pid: j.PID}}}
+		s.others = append(s.others, other)
 	}
 	s.adopt(state.Files)
 	return s.exit(s.source(strings.NewReader(state.Command), s.name, true))

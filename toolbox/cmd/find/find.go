@@ -27,6 +27,7 @@ package find
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -59,14 +60,20 @@ type file struct {
 	prune bool
 }
 
+const synopsis = "find [PATH…] [EXPRESSION]"
+
 var errQuit = errors.New("told to stop")
 
 // Main runs the command and returns its exit status.
 func Main(args []string) int {
 	f := &finder{
-		line: cmdline.New("find [PATH…] [EXPRESSION]"), out: bufio.NewWriter(os.Stdout), deepest: 1 << 30,
+		line: cmdline.New(synopsis), out: bufio.NewWriter(os.Stdout), deepest: 1 << 30,
 	}
 	words := args[1:]
+	if len(words) == 1 && words[0] == "--help" {
+		fmt.Println("usage: " + synopsis)
+		return cmdline.Success
+	}
 	var paths []string
 	for len(words) > 0 && !strings.HasPrefix(words[0], "-") && words[0] != "(" && words[0] != "!" {
 		paths = append(paths, words[0])
@@ -154,4 +161,4 @@ func (f *finder) children(dir *file, device uint64) error {
 	return nil
 }
 
-func (this *file) name() string { return filepath.Base(this.path) }
+func (f *file) name() string { return filepath.Base(f.path) }

@@ -35,6 +35,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 
 	"stave/toolbox/cmdline"
 )
@@ -147,14 +148,24 @@ func (s *searcher) operand(name string) {
 		s.complain(&fs.PathError{Op: "read", Path: name, Err: errDirectory})
 		return
 	}
-	filepath.WalkDir(name, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			s.complain(err)
-		} else if entry.Type().IsRegular() { // a device or a pipe might never end
+	s.directory(name)
+}
+
+// directory searches what is in a directory. A device or a pipe is left out: it might never end.
+func (s *searcher) directory(name string) {
+	entries, err := os.ReadDir(name)
+	if err != nil {
+		s.complain(err)
+	}
+	for _, e := range entries {
+		path := strings.TrimSuffix(name, "/") + "/" + e.Name()
+		switch {
+		case e.IsDir():
+			s.directory(path)
+		case e.Type().IsRegular():
 			s.file(path)
 		}
-		return nil
-	})
+	}
 }
 
 func (s *searcher) file(name string) {

@@ -133,30 +133,53 @@ func clock(mtime unix.Timespec) string {
 	return t.Format("Jan _2 15:04")
 }
 
-// columns fills the terminal's width with names, sorted downwards.
+// columns fills the terminal's width with names, sorted downwards, in as few rows as they fit in.
 func (l *lister) columns(entries []entry) {
-	if len(entries) == 0 {
-		return
+	limit, _, err := term.GetSize(int(os.Stdout.Fd()))
+	if err != nil || limit <= 0 {
+		limit = 80
 	}
-	widest := 0
-	for _, e := range entries {
-		widest = max(widest, utf8.RuneCountInString(l.short(e)))
+	cells := make([]string, len(entries))
+	for i, e := range entries {
+		cells[i] = l.short(e)
 	}
-	width, _, err := term.GetSize(int(os.Stdout.Fd()))
-	if err != nil || width <= 0 {
-		width = 80
+	rows := 1
+	widths := columnWidths(cells, rows)
+	for rows < len(cells) && sum(widths) > limit {
+		rows++
+		widths = columnWidths(cells, rows)
 	}
-	count := max(1, (width+2)/(widest+2))
-	rows := (len(entries) + count - 1) / count
-	for row := range rows {
-		var text strings.Builder
-		for i := row; i < len(entries); i += rows {
-			cell := l.short(entries[i])
-			text.WriteString(cell)
-			if i+rows < len(entries) {
-				text.WriteString(strings.Repeat(" ", widest+2-utf8.RuneCountInString(cell)))
+	for row := range min(rows, len(cells)) {
+		for i := row; i < len(cells); i += rows {
+			l.out.WriteString(cells[i])
+			if i+rows < len(cells) {
+				l.out.WriteString(strings.Repeat(" ", widths[i/rows]-utf8.RuneCountInString(cells[i])))
 			}
 		}
-		fmt.Fprintln(l.out, text.String())
+		l.out.WriteString("\n")
 	}
+}
+
+// columnWidths returns how wide each column is with so many rows: its widest cell, and two blanks but for the last.
+func columnWidths(cells []string, rows int) []int {
+	var widths []int
+	for i, cell := range cells {
+		if i%rows == 0 {
+			widths = append(widths, 0)
+		}
+		last := &widths[len(widths)-1]
+		*last = max(*last, utf8.RuneCountInString(cell))
+	}
+	for i := range max(0, len(widths)-1) {
+		widths[i] += 2
+	}
+	return widths
+}
+
+func sum(numbers []int) int {
+	total := 0
+	for _, n := range numbers {
+		total += n
+	}
+	return total
 }

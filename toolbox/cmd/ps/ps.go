@@ -81,9 +81,13 @@ func print(processes []proc.Process, names []string) error {
 	if err != nil {
 		return err
 	}
-	rows := [][]string{nil}
+	var titles []string
 	for _, c := range columns {
-		rows[0] = append(rows[0], c.title)
+		titles = append(titles, c.title)
+	}
+	var rows [][]string
+	if strings.Join(titles, "") != "" { // -o pid= asks for none
+		rows = append(rows, titles)
 	}
 	for i := range processes {
 		var row []string

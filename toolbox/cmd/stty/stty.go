@@ -74,20 +74,24 @@ var characters = []struct {
 	{"eof", unix.VEOF, 'D' - '@'}, {"start", unix.VSTART, 'Q' - '@'}, {"stop", unix.VSTOP, 'S' - '@'}, {"susp", unix.VSUSP, 'Z' - '@'},
 }
 
+const synopsis = "stty [-a | size | [-]SETTING…]"
+
 // Main runs the command and returns its exit status.
 func Main(args []string) int {
-	line := cmdline.New("stty [-a | size | [-]SETTING…]")
+	line := cmdline.New(synopsis)
+	words := args[1:]
+	if len(words) > 0 && words[0] == "--help" {
+		fmt.Println("usage: " + synopsis)
+		return cmdline.Success
+	}
 	fd := int(os.Stdin.Fd())
 	termios, err := unix.IoctlGetTermios(fd, unix.TCGETS)
 	if err != nil {
 		return line.Failf("standard input is not a terminal")
 	}
-	words := args[1:]
 	switch {
 	case len(words) == 0 || words[0] == "-a":
 		err = show(fd, termios, len(words) > 0)
-	case words[0] == "--help":
-		fmt.Println("usage: stty [-a | size | [-]SETTING…]")
 	case words[0] == "size":
 		var size *unix.Winsize
 		if size, err = unix.IoctlGetWinsize(fd, unix.TIOCGWINSZ); err == nil {
