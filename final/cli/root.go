@@ -70,7 +70,7 @@ func hint(err error) string {
 	}
 	name := failed.Call.Name
 	switch {
-	case name == "clone" && failed.Errno == unix.EPERM, name == "clone" && failed.Errno == unix.ENOSPC, name == "openat" && failed.Errno == unix.EACCES:
+	case name == "clone" && (failed.Errno == unix.EPERM || failed.Errno == unix.ENOSPC), failed.Op.Step == "08-user" && failed.Op.Actor == plan.Parent:
 		return `this machine may not allow user namespaces: "stave doctor" says why and how to change it; as root it works without them`
 	case name == "execve" && failed.Errno == unix.ENOEXEC:
 		return "the program is for another kind of machine, or a script without a first line such as #!/bin/sh"
