@@ -274,9 +274,9 @@ func TestForeignArchives(t *testing.T) {
 			if !strings.Contains(out, "A=B") {
 				t.Errorf("skopeo sees %s", out)
 			}
-			args := append(append([]string{"unpack"}, rootless...), "--image", root+":team/made:v1", "bundle-"+form)
+			args := append(append([]string{"raw", "unpack"}, rootless...), "--image", root+":team/made:v1", "unpacked-"+form)
 			umoci(args...)
-			if data, err := os.ReadFile(filepath.Join(dir, "bundle-"+form, "rootfs/etc/motd")); string(data) != "one" {
+			if data, err := os.ReadFile(filepath.Join(dir, "unpacked-"+form, "etc/motd")); string(data) != "one" {
 				t.Errorf("umoci unpacked %q, %v", data, err)
 			}
 		})
