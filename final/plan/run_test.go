@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -268,4 +269,45 @@ func TestRunBesideABusyProgram(t *testing.T) {
 	}
 	close(stop)
 	<-done
+}
+
+// When clone itself fails there is no child to clean up.
+func TestRunReportsAFailedClone(t *testing.T) {
+	var p Plan
+	p.Clone(unix.CLONE_NEWUSER|unix.CLONE_FS, "CLONE_NEWUSER|CLONE_FS", "", "08-user") // EINVAL, clone(2)
+	p.Add(execve("/bin/true"))
+	if _, err := run(t, &p, Options{}); err == nil || err.Error() != "cloning the child: invalid argument (step 08-user)" {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A failure in the parent after the child exists ends the child, too: nothing waits for its turn forever.
+func TestRunEndsTheChildOfAFailedParent(t *testing.T) {
+	var p Plan
+	p.Clone(0, "", "", "")
+	p.Add(Op{Actor: Parent, What: "failing", Calls: []Call{{Name: "close", Args: []Arg{Int(-1)}}}})
+	p.Add(execve("/bin/true"))
+	if _, err := run(t, &p, Options{}); !errors.Is(err, unix.EBADF) {
+		t.Errorf("got %v, want %v", err, unix.EBADF)
+	}
+	if _, err := unix.Wait4(-1, nil, unix.WNOHANG, nil); err != unix.ECHILD {
+		t.Errorf("waiting for children that should be gone: %v", err)
+	}
+}
+
+// The list as JSON has every call, with what happened to it.
+func TestWriteJSON(t *testing.T) {
+	var p Plan
+	p.Clone(0, "", "why", "02-pid")
+	p.Add(execve("/bin/true"))
+	var b strings.Builder
+	timings := []Timing{{Op: 0, Took: 1500 * time.Microsecond}, {Op: 1, Errno: unix.ENOENT, Skipped: true}}
+	if err := p.WriteJSON(&b, timings); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"actor": "child"`, `"why": "why"`, `"step": "02-pid"`, `"us": 1500`, `"error": "no such file or directory"`, `"skipped": true`, `"call": "child = clone(CLONE_PIDFD|SIGCHLD, NULL, &pidfd)"`} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("the JSON lacks %s:\n%s", want, b.String())
+		}
+	}
 }
