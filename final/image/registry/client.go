@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
@@ -17,16 +18,18 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"stave/final/image"
+	"stave/final/image/store"
 )
 
 // client reads one repository.
 type client struct {
 	repo name.Repository
 	http http.Client
+	idle time.Duration
 }
 
-func connect(ctx context.Context, repo name.Repository, keychain authn.Keychain) (*client, error) {
-	auth, err := authn.Resolve(ctx, keychain, repo)
+func connect(ctx context.Context, repo name.Repository, opts Options) (*client, error) {
+	auth, err := authn.Resolve(ctx, opts.Keychain, repo)
 	if err != nil {
 		return nil, fmt.Errorf("reading credentials for %s: %w", repo.RegistryStr(), err)
 	}
@@ -35,7 +38,7 @@ func connect(ctx context.Context, repo name.Repository, keychain authn.Keychain)
 	if err != nil {
 		return nil, explain(err, repo)
 	}
-	return &client{repo: repo, http: http.Client{Transport: rt, CheckRedirect: refuseInward}}, nil
+	return &client{repo: repo, http: http.Client{Transport: rt, CheckRedirect: refuseInward}, idle: opts.Idle}, nil
 }
 
 // get asks for a manifest or blob.
@@ -88,17 +91,50 @@ func (c *client) blob(ctx context.Context, d digest.Digest, offset int64) (io.Re
 	if offset > 0 {
 		header.Set("Range", fmt.Sprintf("bytes=%d-", offset))
 	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	body := &watched{ctx: ctx, cancel: cancel, idle: c.idle}
+	body.timer = time.AfterFunc(c.idle, func() { cancel(fmt.Errorf("%s sent nothing for %s", c.repo.RegistryStr(), c.idle)) })
 	resp, err := c.get(ctx, "blobs", d.String(), header)
 	if err != nil {
+		body.stop()
 		return nil, err
 	}
+	body.ReadCloser = resp.Body
 	if resp.StatusCode == http.StatusOK && offset > 0 {
-		if _, err := io.CopyN(io.Discard, resp.Body, offset); err != nil {
-			resp.Body.Close()
+		if _, err := io.CopyN(io.Discard, body, offset); err != nil {
+			body.Close()
 			return nil, err
 		}
 	}
-	return resp.Body, nil
+	return body, nil
+}
+
+// watched ends a connection over which nothing comes any more, so that a new one can be tried.
+type watched struct {
+	io.ReadCloser
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	timer  *time.Timer
+	idle   time.Duration
+}
+
+func (w *watched) Read(p []byte) (int, error) {
+	n, err := w.ReadCloser.Read(p)
+	w.timer.Reset(w.idle)
+	if err != nil && err != io.EOF && w.ctx.Err() != nil {
+		err = context.Cause(w.ctx)
+	}
+	return n, err
+}
+
+func (w *watched) stop() {
+	w.timer.Stop()
+	w.cancel(nil)
+}
+
+func (w *watched) Close() error {
+	w.stop()
+	return w.ReadCloser.Close()
 }
 
 // explain adds the way out to the errors that have one.
@@ -109,9 +145,11 @@ func explain(err error, repo name.Repository) error {
 	}
 	switch answer.StatusCode {
 	case http.StatusUnauthorized, http.StatusForbidden:
-		return fmt.Errorf("%w: if %s is private, log in with \"docker login %s\" first", err, repo, repo.RegistryStr())
+		return fmt.Errorf("%w: %w: if %s is private, log in with \"docker login %s\" first", store.ErrRefused, err, repo, repo.RegistryStr())
 	case http.StatusTooManyRequests:
-		return fmt.Errorf("%w: log in, or wait", err)
+		return fmt.Errorf("%w: %w: log in, or wait", store.ErrRefused, err)
+	case http.StatusNotFound:
+		return fmt.Errorf("%w: %w", store.ErrRefused, err)
 	}
 	return err
 }

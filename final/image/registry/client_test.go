@@ -2,13 +2,15 @@ package registry
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/google/go-containerregistry/pkg/authn"
 
 	"stave/final/image/internal/imagetest"
 	"stave/final/image/layer"
@@ -68,13 +70,6 @@ func TestRedirectsInward(t *testing.T) {
 	}
 }
 
-// keychain knows one name and password.
-type keychain struct{ authn.AuthConfig }
-
-func (k keychain) Resolve(authn.Resource) (authn.Authenticator, error) {
-	return authn.FromConfig(k.AuthConfig), nil
-}
-
 // A private registry hands out tokens to those who know the password, and blobs to those with a token.
 func TestCredentials(t *testing.T) {
 	r := imagetest.NewRegistry(t)
@@ -101,7 +96,8 @@ func TestCredentials(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = Pull(context.Background(), st, ref, Options{Keychain: keychain{authn.AuthConfig{Username: "student", Password: password}}})
+		login(t, r.Host, "student", password)
+		_, err = Pull(context.Background(), st, ref, Options{})
 		if (err == nil) != ok {
 			t.Errorf("password %q: got %v", password, err)
 		}
@@ -112,4 +108,16 @@ func TestCredentials(t *testing.T) {
 			t.Errorf("the error tells the password: %v", err)
 		}
 	}
+}
+
+// login leaves what "docker login" would.
+func login(t *testing.T, host, user, password string) {
+	t.Helper()
+	dir := t.TempDir()
+	auth := base64.StdEncoding.EncodeToString([]byte(user + ":" + password))
+	config := fmt.Sprintf(`{"auths":{%q:{"auth":%q}}}`, host, auth)
+	if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("DOCKER_CONFIG", dir)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
@@ -22,6 +23,7 @@ type Options struct {
 	Progress image.Progress // may be nil
 	Keychain authn.Keychain // authn.DefaultKeychain if nil: what "docker login" and "podman login" wrote
 	Parallel int            // layers at once, 3 if zero
+	Idle     time.Duration  // without a byte, after which a connection is given up and tried again; a minute if zero
 }
 
 // Pull brings the image called ref into st, and gives it that name there. What the store has already doesn't move.
@@ -39,6 +41,9 @@ func Pull(ctx context.Context, st *store.Store, ref string, opts Options) (image
 	if opts.Parallel == 0 {
 		opts.Parallel = 3
 	}
+	if opts.Idle == 0 {
+		opts.Idle = time.Minute
+	}
 	img, err := pull(ctx, st, parsed, opts)
 	if err != nil {
 		return img, fmt.Errorf("pulling %s: %w", parsed.Familiar(), err)
@@ -47,7 +52,7 @@ func Pull(ctx context.Context, st *store.Store, ref string, opts Options) (image
 }
 
 func pull(ctx context.Context, st *store.Store, ref image.Reference, opts Options) (image.Image, error) {
-	c, err := connect(ctx, ref.Context(), opts.Keychain)
+	c, err := connect(ctx, ref.Context(), opts)
 	if err != nil {
 		return image.Image{}, err
 	}

@@ -16,6 +16,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	ggcr "github.com/google/go-containerregistry/pkg/registry"
@@ -305,6 +306,33 @@ func TestBrokenConnection(t *testing.T) {
 			clean(t, dir)
 		})
 	}
+}
+
+// A connection over which nothing more comes is given up for a new one.
+func TestStalled(t *testing.T) {
+	img := imagetest.New(t, false, nil, two()...)
+	d := img.Manifest.Layers[0]
+	r := imagetest.NewRegistry(t)
+	ref := r.Push("app:v1", img)
+	var stalls atomic.Int64
+	r.Before(func(w http.ResponseWriter, req *http.Request) bool {
+		if !strings.HasSuffix(req.URL.Path, d.Digest.String()) || stalls.Add(1) > 2 {
+			return false
+		}
+		if stalls.Load() == 1 { // the second time not even an answer comes
+			w.Header().Set("Content-Length", fmt.Sprint(d.Size))
+			w.Write(img.Blobs[d.Digest][:1000])
+			w.(http.Flusher).Flush()
+		}
+		<-req.Context().Done()
+		return true
+	})
+	dir := t.TempDir()
+	_, err := registry.Pull(context.Background(), open(t, dir), ref, registry.Options{Idle: 200 * time.Millisecond})
+	if err != nil || stalls.Load() < 2 {
+		t.Errorf("after %d stalls: %v", stalls.Load(), err)
+	}
+	clean(t, dir)
 }
 
 // A registry that never sends a byte of one blob is given up; what came is not brought again.

@@ -48,7 +48,8 @@ func (im *Import) Close() error {
 	return im.store.discard(im.space)
 }
 
-// Source opens a blob from its byte offset on. It is called again when a stream breaks off.
+// Source opens a blob from its byte offset on. It is called again when it fails or its stream breaks off, unless the
+// error is ErrRefused.
 type Source func(ctx context.Context, offset int64) (io.ReadCloser, error)
 
 // Blob brings a blob that is not a layer.
@@ -132,11 +133,7 @@ func copyAll(ctx context.Context, in *incoming, source Source) error {
 	for failed := 0; ; failed++ {
 		before := in.size
 		err := copyFrom(ctx, in, source)
-		if err == nil && in.size == in.want.Size {
-			return nil
-		}
-		var refused *sourceError
-		if ctx.Err() != nil || errors.As(err, &refused) || in.broken != nil {
+		if err == nil || ctx.Err() != nil || errors.Is(err, ErrRefused) || in.broken != nil {
 			return err
 		}
 		if in.size > before {
@@ -153,15 +150,10 @@ func copyAll(ctx context.Context, in *incoming, source Source) error {
 	}
 }
 
-// sourceError is an answer, which trying again won't change.
-type sourceError struct{ error }
-
-func (e *sourceError) Unwrap() error { return e.error }
-
 func copyFrom(ctx context.Context, in *incoming, source Source) error {
 	r, err := source(ctx, in.size)
 	if err != nil {
-		return &sourceError{err}
+		return err
 	}
 	defer r.Close()
 	_, err = io.CopyBuffer(struct{ io.Writer }{in}, struct{ io.Reader }{r}, make([]byte, 256<<10))

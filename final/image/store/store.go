@@ -21,6 +21,9 @@ var (
 	ErrCorrupt   = errors.New("content does not match its digest")
 )
 
+// ErrRefused is what a Source wraps when asking again won't help.
+var ErrRefused = errors.New("refused")
+
 // Store is a directory of images.
 type Store struct {
 	dir  string
