@@ -11,15 +11,15 @@ import (
 	"stave/toolbox/rootfs"
 )
 
-// TestMain lets the test binary be any command of the toolbox, by the name it is started under.
+// TestMain lets the test binary be any command of the toolbox, by the name it is started under; see links.
 func TestMain(m *testing.M) {
-	programs := map[string]func(){"toolbox": main}
-	for name := range commands {
-		programs[name] = main
+	if _, ok := commands[filepath.Base(os.Args[0])]; ok {
+		main()
 	}
-	script.Main(m, programs)
+	script.Main(m, nil)
 }
 
+// TestScripts runs the commands of a root filesystem as they are built for one.
 func TestScripts(t *testing.T) { script.Run(t, "testdata") }
 
 // TestEveryCommandHasItsLink: the list that makes links in a root filesystem is not made from the table here, as that

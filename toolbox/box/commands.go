@@ -59,6 +59,7 @@ import (
 	"stave/toolbox/cmd/wget"
 	"stave/toolbox/cmd/which"
 	"stave/toolbox/cmd/xargs"
+	"stave/toolbox/cmd/yes"
 	"stave/toolbox/sh"
 )
 
@@ -138,6 +139,7 @@ var commands = map[string]func(args []string) int{
 	"wget":      wget.Main,
 	"which":     which.Main,
 	"whoami":    id.Whoami,
+	"yes":       yes.Main,
 	"xargs":     xargs.Main,
 }
 

@@ -6,17 +6,19 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
-// A Mount is one line of /proc/self/mounts; see fstab(5).
+// A Mount is one line of /proc/self/mountinfo; see proc_pid_mountinfo(5).
 type Mount struct {
+	ID, Parent                    int
 	Source, Target, Type, Options string
 }
 
 // All returns the mounts in the order they were made.
 func All() ([]Mount, error) {
-	content, err := os.ReadFile("/proc/self/mounts")
+	content, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
 		return nil, fmt.Errorf("%w: is /proc mounted? mount -t proc proc /proc", err)
 	}
@@ -29,17 +31,51 @@ var unescape = strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\04
 func parse(content string) []Mount {
 	var all []Mount
 	for text := range strings.Lines(content) {
-		fields := strings.Fields(text)
-		if len(fields) < 4 {
+		// 36 35 98:0 /subtree /mnt rw,noatime master:1 - ext3 /dev/root rw,errors=continue
+		here, there, ok := strings.Cut(text, " - ")
+		fields, system := strings.Fields(here), strings.Fields(there)
+		if !ok || len(fields) < 6 || len(system) < 2 {
 			continue
 		}
-		all = append(all, Mount{unescape.Replace(fields[0]), unescape.Replace(fields[1]), fields[2], fields[3]})
+		id, idErr := strconv.Atoi(fields[0])
+		parent, parentErr := strconv.Atoi(fields[1])
+		if idErr != nil || parentErr != nil {
+			continue
+		}
+		m := Mount{id, parent, unescape.Replace(system[1]), unescape.Replace(fields[4]), system[0], fields[5]}
+		if len(system) > 2 { // the file system's own options, of which the first is about writing too
+			if _, own, more := strings.Cut(system[2], ","); more {
+				m.Options += "," + own
+			}
+		}
+		all = append(all, m)
 	}
 	return all
 }
 
+// Below returns the mount at a place and all below it, in the order they were made. Of several at one place it is the
+// last, which hides the others.
+func Below(all []Mount, target string) []Mount {
+	inside := map[int]bool{}
+	for _, m := range all {
+		if m.Target == target {
+			inside = map[int]bool{m.ID: true}
+		}
+	}
+	var below []Mount
+	for _, m := range all {
+		if inside[m.Parent] {
+			inside[m.ID] = true
+		}
+		if inside[m.ID] {
+			below = append(below, m)
+		}
+	}
+	return below
+}
+
 // ErrUnknown is returned, wrapped, by Of where the caller's root directory hides the mount.
-var ErrUnknown = errors.New("on no mount that /proc/self/mounts shows")
+var ErrUnknown = errors.New("on no mount that /proc/self/mountinfo shows")
 
 // Of returns the mount that a file is on: of those it lies under, the deepest, and of several at one place the last,
 // which hides the others.

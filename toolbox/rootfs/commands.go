@@ -11,6 +11,6 @@ func Commands() []string {
 		"mv", "nc", "nproc", "ping", "printenv", "printf", "ps", "pwd", "readlink", "realpath", "reset",
 		"rm", "rmdir", "seq", "sh", "sha256sum", "sleep", "sort", "spawn", "stat", "stty", "tail", "tar",
 		"tee", "test", "timeout", "touch", "tr", "true", "tty", "umount", "uname", "uniq", "unshare", "wc",
-		"wget", "which", "whoami", "xargs",
+		"wget", "which", "whoami", "xargs", "yes",
 	}
 }

@@ -65,8 +65,9 @@ func (s *shell) foreground(stmt *syntax.Stmt) error {
 	}
 	undo, err := s.redirect(stmt.Redirs)
 	if err != nil {
+		err = s.redirectFailed(err) // which goes where the redirections so far say
 		undo()
-		return s.redirectFailed(err)
+		return err
 	}
 	s.keepFiles = false
 	if stmt.Cmd == nil {

@@ -35,7 +35,7 @@ func (s *shell) interact() error {
 		defer s.editor.restore()
 		read = s.editor.read
 	}
-	s.signals.catch(s.sparedFrom()...)
+	s.signals.catch(s.alwaysCaught()...)
 	for {
 		s.report()
 		stmts, err := s.typed(read)

@@ -1,6 +1,7 @@
 package sh
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -155,11 +156,17 @@ func (s *shell) source(in io.Reader, name string, mayExec bool) error {
 		}
 	}
 	s.status = success
-	for stmt, err := range newParser().StmtsSeq(strings.NewReader(string(content))) {
+	return s.lines(bytes.NewReader(content), name)
+}
+
+// lines runs commands as they come, a line of them at a time: a here-document comes after the line that wants it.
+func (s *shell) lines(in io.Reader, name string) error {
+	in = io.MultiReader(in, strings.NewReader("\n")) // the last line may have none
+	for stmts, err := range newParser().InteractiveSeq(in) {
 		if err != nil {
 			return s.syntaxError(name, err)
 		}
-		if err := s.stmt(stmt); err != nil {
+		if err := s.stmts(stmts); err != nil {
 			return err
 		}
 	}
@@ -168,17 +175,7 @@ func (s *shell) source(in io.Reader, name string, mayExec bool) error {
 
 // standardInput runs commands from standard input, of which those commands may read too, so it takes no byte more than
 // a line at a time.
-func (s *shell) standardInput() error {
-	for stmts, err := range newParser().InteractiveSeq(oneByte{os.Stdin}) {
-		if err != nil {
-			return s.syntaxError(s.name, err)
-		}
-		if err := s.stmts(stmts); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+func (s *shell) standardInput() error { return s.lines(oneByte{os.Stdin}, s.name) }
 
 // oneByte reads one byte at a time.
 type oneByte struct{ file *os.File }

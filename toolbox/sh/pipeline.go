@@ -109,20 +109,14 @@ func (s *shell) connect(job *job, stages []stage) error {
 	return nil
 }
 
-// startStage starts one part: a program as it is, anything else in a shell of its own.
+// startStage starts one part: a program as it is, anything else in a shell of its own. So is what has redirections:
+// opening a file can wait, as for the other end of a pipe, and this shell must not. That shell becomes the program.
 func (s *shell) startStage(job *job, stmt *syntax.Stmt) error {
 	call, ok := stmt.Cmd.(*syntax.CallExpr)
-	if !ok || stmt.Negated || !s.plain(call) || !pure(stmt) {
+	if !ok || stmt.Negated || len(stmt.Redirs) > 0 || !s.plain(call) {
 		return s.startShell(job, stmt)
 	}
-	undo, err := s.redirect(stmt.Redirs)
-	defer undo()
-	if err == nil {
-		err = s.startProgram(job, call)
-	} else if err = s.redirectFailed(err); err == nil {
-		job.failed = failure
-	}
-	return err
+	return s.startProgram(job, call)
 }
 
 func (s *shell) startProgram(job *job, call *syntax.CallExpr) error {

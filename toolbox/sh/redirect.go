@@ -103,7 +103,7 @@ func (s *shell) redirectOne(r *syntax.Redirect) (*os.File, error) {
 	if info, err := os.Stat(name); r.Op == syntax.RdrOut && s.options.noClobber && err == nil && info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s: %w (>| overwrites it)", name, fs.ErrExist)
 	}
-	file, err := openPlain(name, flags)
+	file, err := s.open(name, flags)
 	if err == nil {
 		s.files[fd] = file
 	}
@@ -111,11 +111,47 @@ func (s *shell) redirectOne(r *syntax.Redirect) (*os.File, error) {
 }
 
 func (s *shell) openBoth(name string, how int) (*os.File, error) {
-	file, err := openPlain(name, os.O_WRONLY|os.O_CREATE|how)
+	file, err := s.open(name, os.O_WRONLY|os.O_CREATE|how)
 	if err == nil {
 		s.files[1], s.files[2] = file, file
 	}
 	return file, err
+}
+
+// open opens a file for a redirection. For a pipe that means to wait for the other end, and meanwhile Ctrl-C has to be
+// heeded.
+func (s *shell) open(name string, flags int) (*os.File, error) {
+	if info, err := os.Stat(name); err != nil || info.Mode()&os.ModeNamedPipe == 0 {
+		return openPlain(name, flags)
+	}
+	opened, abandoned := make(chan *os.File), make(chan struct{})
+	failed := make(chan error, 1)
+	go func() { // ends when the pipe has another end, or with the process
+		file, err := openPlain(name, flags)
+		if err != nil {
+			failed <- err
+			return
+		}
+		select {
+		case opened <- file:
+		case <-abandoned:
+			file.Close()
+		}
+	}()
+	defer close(abandoned)
+	for {
+		select {
+		case file := <-opened:
+			return file, nil
+		case err := <-failed:
+			return nil, err
+		case sig := <-s.signals.arrived:
+			s.signals.note(sig)
+			if err := s.checkpoint(); err != nil {
+				return nil, err
+			}
+		}
+	}
 }
 
 // openPlain opens a file the way a C program does. os.OpenFile would have the runtime's poller look after pipes, and
@@ -123,7 +159,7 @@ func (s *shell) openBoth(name string, how int) (*os.File, error) {
 func openPlain(name string, flags int) (*os.File, error) {
 	for {
 		fd, err := unix.Open(name, flags|unix.O_CLOEXEC, 0o666)
-		if errors.Is(err, unix.EINTR) { // opening a pipe waits for the other end
+		if errors.Is(err, unix.EINTR) {
 			continue
 		}
 		if err != nil {

@@ -63,6 +63,7 @@ func newShell(name string) *shell {
 		children: newChildren(),
 		signals:  newSignals(),
 	}
+	s.signals.catch(s.alwaysCaught()...)
 	return s
 }
 

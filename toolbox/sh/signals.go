@@ -33,7 +33,6 @@ func newSignals() *signals {
 	for _, sig := range []unix.Signal{unix.SIGINT, unix.SIGQUIT, unix.SIGHUP, unix.SIGTERM} {
 		g.refused[sig] = signal.Ignored(sig)
 	}
-	g.catch(unix.SIGINT)
 	return g
 }
 
@@ -153,13 +152,8 @@ func (s *shell) trapped(name string) bool {
 // runTrap runs a trap's commands. $? is after it what it was before.
 func (s *shell) runTrap(action, name string) error {
 	status := s.status
-	for stmt, err := range newParser().StmtsSeq(strings.NewReader(action)) {
-		if err != nil {
-			return s.syntaxError("trap "+name, err)
-		}
-		if err := s.stmt(stmt); err != nil {
-			return err // exit in a trap exits
-		}
+	if err := s.lines(strings.NewReader(action), "trap "+name); err != nil {
+		return err // exit in a trap exits
 	}
 	s.status = status
 	return nil
@@ -261,27 +255,30 @@ func (s *shell) setTrap(name, action string) error {
 
 // defaultAction gives a signal the action it has in a shell without traps.
 func (s *shell) defaultAction(sig unix.Signal) {
-	caught := sig == unix.SIGINT || slices.Contains(s.sparedFrom(), sig)
-	if caught {
+	if slices.Contains(s.alwaysCaught(), sig) {
 		s.signals.catch(sig)
-		return
+	} else {
+		s.signals.reset(sig)
 	}
-	s.signals.reset(sig)
 }
 
-// sparedFrom are the signals that do nothing to this shell: an interactive one is not ended by what is meant for its
-// jobs, and process 1 is not ended by what it has no handler for (see pid_namespaces(7)). For the kernel, a Go program
-// has a handler for every signal, and the runtime's would end it.
-func (s *shell) sparedFrom() []unix.Signal {
-	var spared []unix.Signal
+// alwaysCaught are the signals that come to this shell without a trap. Ctrl-C ends a script by what the shell does about
+// it, after the command under way has ended; an interactive shell is not ended by what is meant for its jobs. Process 1
+// is not ended by what it has no handler for, see pid_namespaces(7): for the kernel, a Go program has a handler for
+// every signal, and that of the runtime would end it.
+func (s *shell) alwaysCaught() []unix.Signal {
+	var caught []unix.Signal
+	if s.interactive || os.Getpid() != 1 {
+		caught = append(caught, unix.SIGINT)
+	}
 	if s.interactive {
-		spared = append(spared, unix.SIGTERM, unix.SIGQUIT)
+		caught = append(caught, unix.SIGTERM, unix.SIGQUIT)
 	}
 	if s.control != nil {
-		spared = append(spared, unix.SIGTSTP)
+		caught = append(caught, unix.SIGTSTP)
 	}
 	if os.Getpid() == 1 {
-		spared = append(spared, unix.SIGTERM, unix.SIGQUIT, unix.SIGHUP, unix.SIGUSR1, unix.SIGUSR2, unix.SIGALRM)
+		caught = append(caught, unix.SIGTERM, unix.SIGQUIT, unix.SIGHUP, unix.SIGUSR1, unix.SIGUSR2, unix.SIGALRM)
 	}
-	return spared
+	return caught
 }

@@ -87,6 +87,8 @@ func lines(file *os.File, n int64, allBut bool) error {
 			return errors.Join(out.Flush(), err)
 		}
 	}
+	// What was read too much is for whoever reads on from here, where the file can go back: not on a pipe.
+	file.Seek(-int64(in.Buffered()), io.SeekCurrent)
 	return out.Flush()
 }
 

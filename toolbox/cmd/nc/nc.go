@@ -33,6 +33,8 @@ import (
 	"os/exec"
 	"time"
 
+	"golang.org/x/term"
+
 	"stave/toolbox/cmdline"
 )
 
@@ -177,7 +179,8 @@ func (o *options) serve(network, address string) error {
 	}
 }
 
-// talk copies both ways until the other side is done.
+// talk copies both ways until the other side is done. That it has nothing to say may be all that it is done with, so a
+// client still sends what it was given, unless somebody would have to type that.
 func (o *options) talk(conn net.Conn) error {
 	if o.command != "" {
 		cmd := exec.Command("sh", "-c", o.command)
@@ -188,13 +191,18 @@ func (o *options) talk(conn net.Conn) error {
 		}
 		return cmd.Run()
 	}
+	sent := make(chan struct{})
 	go func() { // ends with the process: a read of standard input can't be taken back
 		io.Copy(conn, os.Stdin)
 		if half, ok := conn.(interface{ CloseWrite() error }); ok {
 			half.CloseWrite()
 		}
+		close(sent)
 	}()
 	_, err := io.Copy(os.Stdout, conn)
+	if err == nil && !o.listen && !term.IsTerminal(int(os.Stdin.Fd())) {
+		<-sent
+	}
 	return err
 }
 

@@ -20,7 +20,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -87,16 +86,18 @@ func find(names []string, all, recurse bool, kind string) ([]string, error) {
 	}
 	var found []string
 	for _, m := range mounted {
-		chosen := all && m.Target != "/" && m.Target != "/proc" && (kind == "" || kind == m.Type)
-		for _, target := range targets {
-			chosen = chosen || m.Target == target || strings.HasPrefix(m.Target, target+"/")
-		}
-		if chosen {
+		if all && m.Target != "/" && m.Target != "/proc" && (kind == "" || kind == m.Type) {
 			found = append(found, m.Target)
 		}
 	}
-	if len(found) == 0 && !all {
-		return targets, nil // let the kernel say what is wrong with them
+	for _, target := range targets {
+		below := mounts.Below(mounted, target)
+		if len(below) == 0 {
+			found = append(found, target) // let the kernel say what is wrong with it
+		}
+		for _, m := range below {
+			found = append(found, m.Target)
+		}
 	}
 	slices.Reverse(found)
 	return found, nil
