@@ -10,7 +10,7 @@ import (
 // Image is one image of a store, under one of its names. An image with three names is three values that differ in Name.
 type Image struct {
 	Name    string          // as Docker shows it: "alpine:3", "host:5000/team/app@sha256:…"; empty if the name moved on
-	Digest  digest.Digest   // of the manifest, or of the index that another tool put into the store
+	Digest  digest.Digest   // of the manifest
 	ID      digest.Digest   // of the config, what Docker calls the image ID
 	Config  v1.ImageConfig  // Env, Cmd, Entrypoint, WorkingDir, User, …
 	Layers  []digest.Digest // diff IDs (digests of the uncompressed layers), lowest first

@@ -17,7 +17,7 @@ func FuzzLoad(f *testing.F) {
 	img := newImage(f, false, nil)
 	f.Add(img.Layout("app"))
 	f.Add(imagetest.Layer(saved(f, img, "app:v1", "b")))
-	limits := layer.Limits{Bytes: 1 << 20, Entries: 1000, Floor: 1 << 16}
+	limits := layer.Limits{Bytes: 1 << 20, Entries: 1000, Name: 4095, Ratio: 200, Floor: 1 << 16}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		dir := t.TempDir()
 		st, err := store.Open(dir, store.Options{Kind: layer.Single, Limits: limits})

@@ -214,7 +214,7 @@ func TestRefused(t *testing.T) {
 
 func TestBomb(t *testing.T) {
 	data := imagetest.Gzip(imagetest.Layer(map[string]string{"index.json": strings.Repeat("\x00", 10<<20)}))
-	_, err := archive.Load(ctx, open(t, t.TempDir()), bytes.NewReader(data), archive.Options{Limits: layer.Limits{Floor: 1 << 20, Ratio: 10}})
+	_, err := archive.Load(ctx, open(t, t.TempDir()), bytes.NewReader(data), archive.Options{Limits: layer.Limits{Bytes: 1 << 30, Entries: 10, Name: 100, Ratio: 10, Floor: 1 << 20}})
 	if !errors.Is(err, layer.ErrLimit) {
 		t.Errorf("got %v", err)
 	}

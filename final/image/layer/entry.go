@@ -96,6 +96,9 @@ func (u *unpacker) file(dirfd int, base string, h *tar.Header, content io.Reader
 	return unix.UtimesNanoAt(dirfd, base, times(h), unix.AT_SYMLINK_NOFOLLOW)
 }
 
+// blockSize is how much of a file is written at once, or left out as a hole.
+const blockSize = 128 << 10
+
 var zeros [blockSize]byte
 
 // write copies content, leaving holes where a whole block is zero.

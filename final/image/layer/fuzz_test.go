@@ -21,7 +21,7 @@ func FuzzUnpack(f *testing.F) {
 	} {
 		f.Add(archive(f, entries...))
 	}
-	limits := layer.Limits{Bytes: 1 << 20, Entries: 1000, Ratio: 100, Floor: 1 << 16}
+	limits := layer.Limits{Bytes: 1 << 20, Entries: 1000, Name: 4095, Ratio: 100, Floor: 1 << 16}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		p := newPlace(t)
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)

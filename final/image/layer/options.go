@@ -68,7 +68,7 @@ func (k Kind) xattr() string {
 type Options struct {
 	Kind   Kind
 	DiffID digest.Digest // the digest the uncompressed stream must have; not checked if empty
-	Limits Limits        // zero fields mean those of DefaultLimits
+	Limits Limits        // DefaultLimits if zero
 }
 
 // Result of Unpack.
@@ -94,17 +94,8 @@ func DefaultLimits() Limits {
 }
 
 func (l Limits) orDefault() Limits {
-	d := DefaultLimits()
-	for _, f := range []struct{ field, value *int64 }{{&l.Bytes, &d.Bytes}, {&l.Ratio, &d.Ratio}, {&l.Floor, &d.Floor}} {
-		if *f.field == 0 {
-			*f.field = *f.value
-		}
-	}
-	if l.Entries == 0 {
-		l.Entries = d.Entries
-	}
-	if l.Name == 0 {
-		l.Name = d.Name
+	if l == (Limits{}) {
+		return DefaultLimits()
 	}
 	return l
 }

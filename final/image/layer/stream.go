@@ -15,7 +15,7 @@ import (
 const maxWindow = 128 << 20
 
 // Plain is the plain stream in src, which may be gzip, zstd or plain already: its first bytes decide. It ends with
-// ErrLimit where it exceeds limits, of which zero fields mean those of DefaultLimits.
+// ErrLimit where it exceeds limits (DefaultLimits if zero).
 func Plain(src io.Reader, limits Limits) (io.ReadCloser, error) {
 	return newPlain(src, limits.orDefault())
 }
@@ -60,81 +60,26 @@ func decompress(b *bufio.Reader) (io.ReadCloser, error) {
 	return io.NopCloser(b), nil
 }
 
-// ahead decompresses in a goroutine of its own, a few blocks ahead of the one that writes files.
-type ahead struct {
-	full chan block
-	free chan []byte
-	stop chan struct{}
-	now  []byte // not yet read part of the current block
-	all  []byte // the current block, to be given back
-	err  error
-}
+// readAhead is how far decompression may be ahead, bytes. It was measured: less changes goroutines too often.
+const readAhead = 512 << 10
 
-type block struct {
-	data []byte
-	err  error // after data
-}
-
-// blockSize and blocks were measured: larger ones leave the cache, smaller ones change goroutines too often.
-const (
-	blockSize = 128 << 10
-	blocks    = 8
-)
-
-func readAhead(r io.Reader) *ahead {
-	a := &ahead{full: make(chan block, blocks), free: make(chan []byte, blocks), stop: make(chan struct{})}
-	for range blocks {
-		a.free <- make([]byte, blockSize)
-	}
-	go a.fill(r)
-	return a
-}
-
-func (a *ahead) fill(r io.Reader) {
-	defer close(a.full)
-	for {
-		select {
-		case <-a.stop:
-			return
-		case b := <-a.free:
-			// Not io.ReadFull, which gives a short but whole stream and a stream cut off the same error.
-			n, err := 0, error(nil)
-			for n < blockSize && err == nil {
-				var more int
-				more, err = r.Read(b[n:blockSize])
-				n += more
-			}
-			a.full <- block{b[:n], err} // never blocks: there is room for every block there is
-			if err != nil {
-				return
-			}
+// ahead reads r in a goroutine of its own, a block ahead of the one that writes files. Call stop when done; it waits for a
+// Read of r under way.
+func ahead(r io.Reader) (blocks io.Reader, stop func()) {
+	read, write := io.Pipe()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		block := bufio.NewWriterSize(write, readAhead)
+		_, err := io.Copy(block, r)
+		if flushed := block.Flush(); err == nil {
+			err = flushed
 		}
-	}
-}
-
-func (a *ahead) Read(p []byte) (int, error) {
-	for len(a.now) == 0 {
-		if a.err != nil {
-			return 0, a.err
-		}
-		if a.all != nil {
-			a.free <- a.all
-		}
-		b, ok := <-a.full
-		if !ok {
-			return 0, io.ErrClosedPipe
-		}
-		a.now, a.all, a.err = b.data, b.data, b.err
-	}
-	n := copy(p, a.now)
-	a.now = a.now[n:]
-	return n, nil
-}
-
-// close waits for the goroutine, which a Read from the source may hold up.
-func (a *ahead) close() {
-	close(a.stop)
-	for range a.full { // until fill closes it
+		write.CloseWithError(err)
+	}()
+	return bufio.NewReaderSize(read, readAhead), func() {
+		read.Close()
+		<-done
 	}
 }
 

@@ -26,8 +26,8 @@ const (
 
 // Unpack unpacks the tar stream src, compressed with gzip or zstd or not at all, into the empty directory dir.
 //
-// It returns after the last byte of src, or at the first error; dir is then of no use. If src is an [io.Closer], it is
-// closed on an error, so that a Read which waits for more comes back.
+// It returns after the last byte of src, or at the first error; dir is then of no use. A Read of src may be under way at
+// that moment and is waited for.
 func Unpack(ctx context.Context, src io.Reader, dir string, opts Options) (Result, error) {
 	algorithm := digest.SHA256
 	if opts.DiffID != "" {
@@ -45,8 +45,8 @@ func Unpack(ctx context.Context, src io.Reader, dir string, opts Options) (Resul
 		return Result{}, err
 	}
 	defer plain.Close()
-	blocks := readAhead(plain)
-	defer blocks.close()
+	blocks, stop := ahead(plain)
+	defer stop()
 
 	hash := algorithm.Digester()
 	u := &unpacker{
@@ -59,9 +59,6 @@ func Unpack(ctx context.Context, src io.Reader, dir string, opts Options) (Resul
 		err = fmt.Errorf("%w: %s, the config says %s", ErrDigest, hash.Digest(), opts.DiffID)
 	}
 	if err != nil {
-		if c, ok := src.(io.Closer); ok {
-			c.Close()
-		}
 		return Result{}, err
 	}
 	return Result{DiffID: hash.Digest(), Size: plain.meter.out, Entries: u.entries}, nil

@@ -250,17 +250,6 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-// A stream that waits must not keep an error from coming back.
-func TestErrorWhileWaiting(t *testing.T) {
-	r, w := io.Pipe()
-	data := archive(t, file("../x", ""))
-	go w.Write(append(data, make([]byte, 1<<20)...)) // and no more, and no end
-	_, err := layer.Unpack(context.Background(), r, newPlace(t).layer, layer.Options{Kind: kinds()[0]})
-	if !errors.Is(err, layer.ErrUnsafe) {
-		t.Errorf("got %v", err)
-	}
-}
-
 func TestRemoveDeep(t *testing.T) {
 	p := newPlace(t)
 	// Each round goes 200 directories down and leaves a link at the root to begin the next from.

@@ -6,8 +6,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"sync"
 
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
@@ -68,29 +66,14 @@ func (v *verified) Read(p []byte) (int, error) {
 
 func (v *verified) Close() error { return v.f.Close() }
 
-// incoming is a blob on its way: one goroutine writes it while another reads what is there so far. The reader sees the end
-// only after digest and size were found right.
+// incoming is a blob on its way into a file. It takes no more bytes than the blob may have.
 type incoming struct {
 	f        *os.File
 	want     v1.Descriptor
 	verifier digest.Verifier
+	size     int64
 	advance  func(n int64) // told of progress
-
-	mu     sync.Mutex
-	more   sync.Cond
-	size   int64 // bytes written
-	err    error // io.EOF once all is there and right
-	broken error // of a Write: no use to download again
-}
-
-func newIncoming(dir string, want v1.Descriptor, advance func(int64)) (*incoming, error) {
-	f, err := os.Create(filepath.Join(dir, want.Digest.Encoded()))
-	if err != nil {
-		return nil, err
-	}
-	in := &incoming{f: f, want: want, verifier: want.Digest.Verifier(), advance: advance}
-	in.more.L = &in.mu
-	return in, nil
+	broken   error         // of a Write: no use to ask for the rest
 }
 
 func (in *incoming) Write(p []byte) (int, error) {
@@ -101,66 +84,18 @@ func (in *incoming) Write(p []byte) (int, error) {
 	n, err := in.f.Write(p)
 	in.broken = err
 	in.verifier.Write(p[:n])
-	in.mu.Lock()
 	in.size += int64(n)
-	in.mu.Unlock()
-	in.more.Broadcast()
 	in.advance(in.size)
 	return n, err
 }
 
-// finish is called by the writer after its last Write, with its error or nil.
-func (in *incoming) finish(err error) error {
-	if err == nil && in.size != in.want.Size {
-		err = fmt.Errorf("%w: %d bytes, it should have %d", ErrCorrupt, in.size, in.want.Size)
+// verify is called when all is there.
+func (in *incoming) verify() error {
+	if in.size != in.want.Size {
+		return fmt.Errorf("%w: %d bytes, it should have %d", ErrCorrupt, in.size, in.want.Size)
 	}
-	if err == nil && !in.verifier.Verified() {
-		err = ErrCorrupt
+	if !in.verifier.Verified() {
+		return ErrCorrupt
 	}
-	in.end(err)
-	if err == nil {
-		err = in.f.Sync()
-	}
-	return err
-}
-
-func (in *incoming) end(err error) {
-	if err == nil {
-		err = io.EOF
-	}
-	in.mu.Lock()
-	if in.err == nil {
-		in.err = err
-	}
-	in.mu.Unlock()
-	in.more.Broadcast()
-}
-
-// reader reads from the beginning. Closing it wakes a Read that waits.
-func (in *incoming) reader() io.ReadCloser { return &following{in: in} }
-
-type following struct {
-	in *incoming
-	at int64
-}
-
-func (r *following) Read(p []byte) (int, error) {
-	in := r.in
-	in.mu.Lock()
-	for r.at == in.size && in.err == nil {
-		in.more.Wait()
-	}
-	there, err := in.size-r.at, in.err
-	in.mu.Unlock()
-	if there == 0 || err != nil && err != io.EOF {
-		return 0, err
-	}
-	n, err := in.f.ReadAt(p[:min(int64(len(p)), there)], r.at)
-	r.at += int64(n)
-	return n, err
-}
-
-func (r *following) Close() error {
-	r.in.end(os.ErrClosed)
-	return nil
+	return in.f.Sync()
 }

@@ -105,28 +105,11 @@ func (s *Store) findDigest(index v1.Index, prefix string) (v1.Descriptor, error)
 	return found, nil
 }
 
-// image reads an image's manifest and config. An index, which another tool may have put here, leads to the manifest for
-// this machine.
+// image reads an image's manifest and config.
 func (s *Store) image(d v1.Descriptor) (image.Image, error) {
 	data, err := s.readBlob(d, image.MaxManifest)
 	if err != nil {
 		return image.Image{}, err
-	}
-	if image.IsIndex(d.MediaType) {
-		index, err := image.ParseIndex(data, d.MediaType)
-		if err != nil {
-			return image.Image{}, err
-		}
-		inner, err := image.Choose(index, image.Here())
-		if err != nil {
-			return image.Image{}, err
-		}
-		if image.IsIndex(inner.MediaType) {
-			return image.Image{}, fmt.Errorf("%w: an index in an index", image.ErrFormat)
-		}
-		img, err := s.image(inner)
-		img.Digest = d.Digest // what index.json has
-		return img, err
 	}
 	m, err := image.ParseManifest(data, d.MediaType)
 	if err != nil {

@@ -11,7 +11,6 @@ import (
 
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
-	"golang.org/x/sync/errgroup"
 
 	"stave/final/image"
 )
@@ -60,7 +59,7 @@ func (im *Import) Blob(ctx context.Context, d v1.Descriptor, source Source) erro
 // Config reads the config of a manifest, which must have been brought.
 func (im *Import) Config(m v1.Manifest) (v1.Image, error) { return im.store.config(m) }
 
-// Layer brings a layer and unpacks it while it comes. diffID is what the config says of it.
+// Layer brings a layer and unpacks it. diffID is what the config says of it.
 func (im *Import) Layer(ctx context.Context, d v1.Descriptor, diffID digest.Digest, source Source) error {
 	return im.bring(ctx, d, diffID, source)
 }
@@ -71,21 +70,21 @@ func (im *Import) bring(ctx context.Context, d v1.Descriptor, diffID digest.Dige
 		return err
 	}
 	defer lock.Close()
-	unpacked := diffID == "" || exists(im.store.layerPath(diffID))
-	status := image.Complete
-	switch {
-	case !im.store.hasBlob(d):
-		err = im.download(ctx, d, source, unpacked, diffID)
-	case !unpacked:
-		im.progress.Report(image.Event{Digest: d.Digest, Status: image.Unpacking, Done: d.Size, Total: d.Size})
-		err = im.store.unpackBlob(ctx, d, im.space.dir, diffID)
-	default:
-		status = image.Present
+	event := image.Event{Digest: d.Digest, Status: image.Present, Done: d.Size, Total: d.Size}
+	if !im.store.hasBlob(d) {
+		event.Status = image.Complete
+		err = im.download(ctx, d, source)
+	}
+	if err == nil && diffID != "" && !exists(im.store.layerPath(diffID)) {
+		event.Status = image.Unpacking
+		im.progress.Report(event)
+		event.Status = image.Complete
+		err = im.store.unpack(ctx, d, im.space.dir, diffID)
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", d.Digest, err)
 	}
-	im.progress.Report(image.Event{Digest: d.Digest, Status: status, Done: d.Size, Total: d.Size})
+	im.progress.Report(event)
 	return nil
 }
 
@@ -99,30 +98,23 @@ func (im *Import) lockBlob(ctx context.Context, d v1.Descriptor) (*os.File, erro
 	return im.store.lock(ctx, lockOf(d.Digest), exclusive)
 }
 
-// download writes the blob, unpacks it in another goroutine unless that was done, and keeps it if both succeed.
-func (im *Import) download(ctx context.Context, d v1.Descriptor, source Source, unpacked bool, diffID digest.Digest) error {
-	in, err := newIncoming(im.space.dir, d, func(n int64) {
-		im.progress.Report(image.Event{Digest: d.Digest, Status: image.Downloading, Done: n, Total: d.Size})
-	})
+// download brings a blob. Not before its digest is known to be right does anything look at what is in it.
+func (im *Import) download(ctx context.Context, d v1.Descriptor, source Source) error {
+	f, err := os.Create(filepath.Join(im.space.dir, d.Digest.Encoded()))
 	if err != nil {
 		return err
 	}
-	defer in.f.Close()
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error {
-		err := in.finish(copyAll(ctx, in, source))
-		if err == nil && !unpacked {
-			im.progress.Report(image.Event{Digest: d.Digest, Status: image.Unpacking, Done: d.Size, Total: d.Size})
-		}
-		return err
-	})
-	if !unpacked {
-		group.Go(func() error { return im.store.unpack(ctx, in.reader(), im.space.dir, diffID) })
-	}
-	if err := group.Wait(); err != nil {
+	defer f.Close()
+	in := &incoming{f: f, want: d, verifier: d.Digest.Verifier(), advance: func(n int64) {
+		im.progress.Report(image.Event{Digest: d.Digest, Status: image.Downloading, Done: n, Total: d.Size})
+	}}
+	if err := copyAll(ctx, in, source); err != nil {
 		return err
 	}
-	return moveInto(in.f.Name(), im.store.blobPath(d.Digest))
+	if err := in.verify(); err != nil {
+		return err
+	}
+	return moveInto(f.Name(), im.store.blobPath(d.Digest))
 }
 
 // attempts without a single byte of progress, after which a download is given up.

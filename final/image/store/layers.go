@@ -45,50 +45,23 @@ func (s *Store) LayerPaths(ctx context.Context, img image.Image) ([]string, erro
 }
 
 func (s *Store) unpackStored(ctx context.Context, d v1.Descriptor, diffID digest.Digest) error {
-	lock, err := s.lock(ctx, lockOf(d.Digest), exclusive)
+	im, err := s.Import(ctx, nil)
 	if err != nil {
 		return err
 	}
-	defer lock.Close()
-	if exists(s.layerPath(diffID)) { // made while we waited
-		return nil
+	missing := func(context.Context, int64) (io.ReadCloser, error) {
+		return nil, fmt.Errorf("%w: it isn't in the store any more: pull the image again", ErrRefused)
 	}
-	space, err := s.workspace()
-	if err != nil {
-		return err
-	}
-	return errors.Join(s.unpackBlob(ctx, d, space.dir, diffID), s.discard(space))
+	return errors.Join(im.Layer(ctx, d, diffID, missing), im.Close())
 }
 
-func (s *Store) unpackBlob(ctx context.Context, d v1.Descriptor, space string, diffID digest.Digest) error {
+// unpack unpacks a stored layer inside a workspace and moves it into place.
+func (s *Store) unpack(ctx context.Context, d v1.Descriptor, space string, diffID digest.Digest) error {
 	r, err := s.openBlob(d)
 	if err != nil {
 		return err
 	}
 	defer r.Close()
-	err = s.unpack(ctx, r, space, diffID)
-	if err == nil || ctx.Err() != nil || errors.Is(err, ErrCorrupt) {
-		return err
-	}
-	// A damaged blob makes all kinds of errors before its end is reached. Better to say that than the first of them.
-	if damaged := s.checkBlob(d); damaged != nil {
-		return damaged
-	}
-	return err
-}
-
-func (s *Store) checkBlob(d v1.Descriptor) error {
-	r, err := s.openBlob(d)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	_, err = io.Copy(io.Discard, r)
-	return err
-}
-
-// unpack unpacks a layer inside a workspace and moves it into place.
-func (s *Store) unpack(ctx context.Context, r io.Reader, space string, diffID digest.Digest) error {
 	dir, err := os.MkdirTemp(space, "layer-")
 	if err != nil {
 		return err
@@ -101,9 +74,11 @@ func (s *Store) unpack(ctx context.Context, r io.Reader, space string, diffID di
 	if err == nil && got.DiffID != diffID {
 		err = fmt.Errorf("%w: %s, the config says %s", layer.ErrDigest, got.DiffID, diffID)
 	}
-	if err == nil {
-		// What is right so far may be wrong in the end: the reader says so at the end only.
-		_, err = io.Copy(io.Discard, r)
+	// Whether the blob is damaged shows at its end. If it is, that is the reason for whatever else went wrong.
+	if ctx.Err() == nil {
+		if _, damaged := io.Copy(io.Discard, r); damaged != nil {
+			err = damaged
+		}
 	}
 	if err == nil {
 		err = syncFilesystem(dir)

@@ -125,46 +125,16 @@ func (s *Store) needed() (map[digest.Digest]bool, error) {
 	}
 	keep := map[digest.Digest]bool{}
 	for _, d := range index.Manifests {
-		if err := s.mark(keep, d); err != nil {
-			return nil, err
-		}
-	}
-	return keep, nil
-}
-
-func (s *Store) mark(keep map[digest.Digest]bool, d v1.Descriptor) error {
-	if keep[d.Digest] {
-		return nil
-	}
-	keep[d.Digest] = true
-	if !image.IsIndex(d.MediaType) {
 		img, err := s.image(d)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		keep[img.ID] = true
+		keep[img.Digest], keep[img.ID] = true, true
 		for i, l := range img.Manifest.Layers {
 			keep[l.Digest], keep[img.Layers[i]] = true, true
 		}
-		return nil
 	}
-	data, err := s.readBlob(d, image.MaxManifest)
-	if err != nil {
-		return err
-	}
-	index, err := image.ParseIndex(data, d.MediaType)
-	if err != nil {
-		return err
-	}
-	for _, inner := range index.Manifests {
-		if !s.hasBlob(inner) { // of a platform that was not copied
-			continue
-		}
-		if err := s.mark(keep, inner); err != nil {
-			return err
-		}
-	}
-	return nil
+	return keep, nil
 }
 
 // walk calls visit for each file in blobs/<algorithm> or layers/<algorithm>.

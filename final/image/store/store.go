@@ -33,7 +33,7 @@ type Store struct {
 // Options of a store.
 type Options struct {
 	Kind   layer.Kind   // in what form layers are unpacked; layers of other kinds are left alone
-	Limits layer.Limits // zero fields mean those of layer.DefaultLimits
+	Limits layer.Limits // layer.DefaultLimits if zero
 
 	// Unpack and RemoveAll, if not nil, take the place of layer.Unpack and layer.Remove: with layer.Mapped they must run
 	// in a user namespace that maps the range of ids.
