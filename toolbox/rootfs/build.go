@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"syscall"
 )
 
 // Options of Build. The zero value makes a root filesystem for this machine, silently.
@@ -58,9 +59,9 @@ func Build(ctx context.Context, dir string, opts Options) error {
 	if err := fill(ctx, partial, opts); err != nil {
 		return fmt.Errorf("making a root filesystem at %s: %w", dir, err)
 	}
-	// rename(2) replaces an empty directory and refuses one that has been filled since.
-	if err := os.Rename(partial, dir); err != nil {
-		return fmt.Errorf("making a root filesystem: %w", err)
+	// rename(2) replaces an empty directory and refuses one that has been filled since. os.Rename refuses both.
+	if err := syscall.Rename(partial, dir); err != nil {
+		return fmt.Errorf("making a root filesystem: renaming %s to %s: %w", partial, dir, err)
 	}
 	return nil
 }

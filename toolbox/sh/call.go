@@ -167,11 +167,11 @@ func (s *shell) lookPath(name string) (string, error) {
 			dir = "."
 		}
 		path := dir + "/" + name
-		switch found := executable(path); {
-		case found == nil:
+		if _, missing := os.Stat(path); missing != nil { // or in a directory that we may not look into
+			continue
+		}
+		if err = executable(path); err == nil {
 			return path, nil
-		case !errors.Is(found, fs.ErrNotExist) && !errors.Is(found, unix.ENOTDIR):
-			err = found // better than not having found anything
 		}
 	}
 	return "", err

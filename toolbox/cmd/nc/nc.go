@@ -179,8 +179,8 @@ func (o *options) serve(network, address string) error {
 	}
 }
 
-// talk copies both ways until the other side is done. That it has nothing to say may be all that it is done with, so a
-// client still sends what it was given, unless somebody would have to type that.
+// talk copies both ways until the other side is done. That it has nothing more to say may be all that it is done with, so
+// what this side was given is still sent, unless somebody would have to type that.
 func (o *options) talk(conn net.Conn) error {
 	if o.command != "" {
 		cmd := exec.Command("sh", "-c", o.command)
@@ -200,7 +200,7 @@ func (o *options) talk(conn net.Conn) error {
 		close(sent)
 	}()
 	_, err := io.Copy(os.Stdout, conn)
-	if err == nil && !o.listen && !term.IsTerminal(int(os.Stdin.Fd())) {
+	if err == nil && !term.IsTerminal(int(os.Stdin.Fd())) {
 		<-sent
 	}
 	return err

@@ -1,0 +1,4 @@
+package rootfs
+
+// VersionOf is Version for a module and a machine.
+var VersionOf = version
