@@ -134,7 +134,7 @@ func FuzzExtract(f *testing.F) {
 	f.Add(pack(f, &tar.Header{Typeflag: tar.TypeDir, Name: "d"}, &tar.Header{Typeflag: tar.TypeFifo, Name: "d/p"}))
 	f.Fuzz(func(t *testing.T, archive []byte) {
 		if claimed(archive) > 1<<20 {
-			t.Skip("it would take too much room")
+			return // it would take too much room
 		}
 		if _, strays := extract(t, archive); len(strays) > 0 {
 			t.Errorf("it wrote %q", strays)
