@@ -84,8 +84,11 @@ func parse(stat string) (Process, error) {
 	// What follows the name starts with field 3, the state.
 	fields := strings.Fields(stat[end+1:])
 	const first, last = 3, 24
-	if len(fields) <= last-first || len(fields[0]) != 1 {
+	if len(fields) <= last-first {
 		return Process{}, fmt.Errorf("too short: %q", stat)
+	}
+	if state := fields[0]; len(state) != 1 || !strings.Contains("RSDZTtXxKWPI", state) {
+		return Process{}, fmt.Errorf("%q is not a state: %q", state, stat)
 	}
 	field := func(n int) int64 {
 		value, _ := strconv.ParseInt(fields[n-first], 10, 64) // the kernel writes numbers

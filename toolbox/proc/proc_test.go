@@ -34,6 +34,7 @@ func FuzzParse(f *testing.F) {
 	f.Add(line)
 	f.Add("1 (")
 	f.Add("1 () S")
+	f.Add("0()\x00 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0")
 	f.Fuzz(func(t *testing.T, stat string) {
 		if p, err := parse(stat); err == nil && p.State == 0 {
 			t.Errorf("%q has no state, and was taken", stat)
