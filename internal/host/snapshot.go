@@ -24,7 +24,8 @@ type Snapshot struct {
 type Scope int
 
 // Everybody is for a machine on which nothing else is going on. Descendants are those of this process, which should be their
-// subreaper: otherwise it loses those whose parents end.
+// subreaper: otherwise it loses those whose parents end. Of the cgroups it then takes only Stave's, for whoever looks after
+// the machine makes and removes others at any time.
 const (
 	Everybody Scope = iota
 	Descendants
@@ -55,7 +56,9 @@ func Take(scope Scope, directories ...string) (Snapshot, error) {
 		return s, err
 	}
 	for _, dir := range dirs {
-		s.Cgroups[dir] = "cgroup " + dir
+		if scope == Everybody || isStaves(dir) {
+			s.Cgroups[dir] = "cgroup " + dir
+		}
 	}
 	list, err := links()
 	if err != nil {

@@ -6,7 +6,9 @@
 //	spawn [-t SECONDS] N
 //
 // It says how many it got, and with which error the kernel refused the first it didn't get (exit status 1). It holds
-// them until Enter is pressed or its input ends, and ends them all. They end as well if spawn itself is killed.
+// them until Enter is pressed or its input ends, and ends them all. They end as well if spawn itself is killed. The limit
+// counts threads, of which spawn itself and the shell it is started from have several each, so it gets fewer than the
+// limit.
 //
 // Options:
 //
