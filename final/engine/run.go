@@ -157,27 +157,10 @@ func (e *Engine) carryOut(ctx context.Context, c *container, p *plan.Plan, input
 	if ctx.Err() != nil {
 		_ = unix.PidfdSendSignal(proc.PidFD, unix.SIGKILL, nil, 0) // it was called off while it was being made
 	}
-	code, err := wait(proc.Pid)
+	code, err := proc.Wait()
 	c.Pid = 0
 	ended()
 	return Result{Code: code, OOMKills: cgroup.OOMKills(c.Cgroups)}, errors.Join(err, saved)
-}
-
-// wait reaps the program and gives its exit code as a shell would.
-func wait(pid int) (int, error) {
-	for {
-		var ws unix.WaitStatus
-		_, err := unix.Wait4(pid, &ws, 0, nil)
-		switch {
-		case err == unix.EINTR:
-			continue
-		case err != nil:
-			return 0, fmt.Errorf("waiting for the container: %w", err)
-		case ws.Signaled():
-			return 128 + int(ws.Signal()), nil
-		}
-		return ws.ExitStatus(), nil
-	}
 }
 
 // remove takes a container that has ended off the host.

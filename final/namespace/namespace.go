@@ -5,6 +5,7 @@ package namespace
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -56,11 +57,7 @@ func New(list []specs.LinuxNamespace) (Set, error) {
 		s.paths[n.Type] = n.Path
 	}
 	for t := range s.paths {
-		known := false
-		for _, k := range kinds {
-			known = known || k.name == t
-		}
-		if !known {
+		if !slices.ContainsFunc(kinds, func(k kind) bool { return k.name == t }) {
 			return s, fmt.Errorf("linux.namespaces: the type %q is not supported", t)
 		}
 	}

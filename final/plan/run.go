@@ -59,6 +59,23 @@ func (p *Process) Result(name string) (int, bool) {
 	return int(p.program.results[slot]), true
 }
 
+// Wait reaps the process when it has ended, and gives its exit code as a shell would: 128+n if signal n ended it.
+func (p *Process) Wait() (int, error) {
+	for {
+		var ws unix.WaitStatus
+		_, err := unix.Wait4(p.Pid, &ws, 0, nil)
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil:
+			return 0, fmt.Errorf("waiting for process %d: %w", p.Pid, err)
+		case ws.Signaled():
+			return 128 + int(ws.Signal()), nil
+		}
+		return ws.ExitStatus(), nil
+	}
+}
+
 // A Timing is what happened to one call.
 type Timing struct {
 	Op, Call int

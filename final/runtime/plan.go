@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"fmt"
+	"slices"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -151,7 +152,8 @@ func (b *builder) mounts() []specs.Mount {
 			list = append(list, m)
 			list = append(list, mount.HostNodes()...)
 		case m.Type == "devpts" && b.mapping != nil && !user.Contains(b.mapping.GIDs, ttyGroup):
-			m.Options = without(m.Options, fmt.Sprintf("gid=%d", ttyGroup))
+			unmapped := fmt.Sprintf("gid=%d", ttyGroup)
+			m.Options = slices.DeleteFunc(slices.Clone(m.Options), func(o string) bool { return o == unmapped })
 			list = append(list, m)
 		default:
 			list = append(list, m)
@@ -162,16 +164,6 @@ func (b *builder) mounts() []specs.Mount {
 
 // ttyGroup owns terminals on nearly every distribution.
 const ttyGroup = 5
-
-func without(list []string, unwanted string) []string {
-	var kept []string
-	for _, s := range list {
-		if s != unwanted {
-			kept = append(kept, s)
-		}
-	}
-	return kept
-}
 
 // cgroupMounts are what a mount of type cgroup means here: the one hierarchy of version 2, or a directory with a mount for
 // each hierarchy. A user namespace may mount those of version 1 only from a cgroup namespace of its own.

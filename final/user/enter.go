@@ -29,17 +29,5 @@ func (m Mapping) Enter(args []string) (int, error) {
 		return 0, fmt.Errorf("entering a user namespace: %w", err)
 	}
 	defer unix.Close(proc.PidFD)
-	for {
-		var ws unix.WaitStatus
-		_, err := unix.Wait4(proc.Pid, &ws, 0, nil)
-		switch {
-		case err == unix.EINTR:
-			continue
-		case err != nil:
-			return 0, fmt.Errorf("waiting for %s: %w", os.Args[0], err)
-		case ws.Signaled():
-			return 128 + int(ws.Signal()), nil
-		}
-		return ws.ExitStatus(), nil
-	}
+	return proc.Wait()
 }
