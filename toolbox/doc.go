@@ -1,5 +1,5 @@
-// Toolbox makes a root filesystem for a container to live in, from source: a shell, the usual commands, and three
-// teaching tools that meet the limits of cgroups on purpose (hog, burn, spawn).
+// Toolbox makes a root filesystem for a container to live in, from source: a shell, the usual commands, and four
+// teaching tools. Three meet the limits of cgroups on purpose (hog, burn, spawn), one what is refused (attempt).
 //
 // Synopsis:
 //

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"stave/toolbox/cmd/attempt"
 	"stave/toolbox/cmd/basename"
 	"stave/toolbox/cmd/burn"
 	"stave/toolbox/cmd/cat"
@@ -65,6 +66,7 @@ import (
 
 // commands by name. The list in stave/toolbox/rootfs must have the same names; a test sees to it.
 var commands = map[string]func(args []string) int{
+	"attempt":   attempt.Main,
 	"basename":  basename.Main,
 	"burn":      burn.Main,
 	"cat":       cat.Main,

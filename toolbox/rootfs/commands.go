@@ -5,7 +5,7 @@ package rootfs
 // commands.
 func Commands() []string {
 	return []string{
-		"[", "basename", "burn", "cat", "chmod", "chown", "chroot", "clear", "cp", "cut", "date", "dd",
+		"[", "attempt", "basename", "burn", "cat", "chmod", "chown", "chroot", "clear", "cp", "cut", "date", "dd",
 		"df", "dirname", "dmesg", "du", "echo", "egrep", "env", "false", "fgrep", "find", "free", "grep",
 		"head", "hog", "hostname", "id", "ip", "kill", "ln", "ls", "mkdir", "mkfifo", "mknod", "mount",
 		"mv", "nc", "nproc", "ping", "printenv", "printf", "ps", "pwd", "readlink", "realpath", "reset",

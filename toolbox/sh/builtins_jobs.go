@@ -123,9 +123,9 @@ func foreground(s *shell, args []string) error {
 	if err != nil {
 		return s.refuse("fg: %v", err)
 	}
-	s.printf("%s\n", j.text)
 	j.background = false
 	s.control.give(j.group)
+	s.printf("%s\n", j.text) // when the terminal is the job's: a Ctrl-C in answer to this is for the job
 	s.resume(j)
 	return s.waitFor(j)
 }

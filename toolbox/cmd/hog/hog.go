@@ -43,8 +43,9 @@ func Main(args []string) int {
 	if taken, err := take(total); err != nil {
 		return line.Failf("after %s of %s: %w", words(taken), words(total), err)
 	}
+	signals := hold.Signals() // whoever reads the next line may send one
 	fmt.Printf("hog: holding %s\n", words(total))
-	hold.New(*seconds).Wait()
+	hold.UntilSignal(signals, *seconds)
 	return cmdline.Success
 }
 

@@ -2,8 +2,8 @@
 package hold
 
 import (
-	"bufio"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -15,38 +15,39 @@ import (
 // Usage of the option that every command which holds takes.
 const Usage = "hold for so many `SECONDS`, in place of until Enter or the end of input"
 
-// A Hold waits until it is told that it is enough.
-type Hold struct {
-	signals chan os.Signal
-	line    chan struct{}
-	over    <-chan time.Time
-}
-
-// New prepares to wait for the given number of seconds, or if that is negative for a line or the end of standard input;
-// a signal to end it ends it too. With no input, as in a script, that is at once. All threads that it needs are started
-// here: afterwards there may be no more to be had.
-func New(seconds float64) *Hold {
-	h := &Hold{signals: make(chan os.Signal, 1), line: make(chan struct{})}
-	signal.Notify(h.signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+// On waits for the given number of seconds, or if that is negative for a line or the end of standard input. With no input,
+// as in a script, that is at once. It starts no goroutine: at a limit of processes there may be no thread to run it.
+func On(seconds float64) {
 	if seconds >= 0 {
-		h.over = time.After(time.Duration(seconds * float64(time.Second)))
-		return h
+		time.Sleep(time.Duration(seconds * float64(time.Second)))
+		return
 	}
-	go func() { // ends with the process, as a read of standard input can't be taken back
-		bufio.NewReader(os.Stdin).ReadString('\n')
-		close(h.line)
-	}()
-	return h
-}
-
-// Wait returns when it is enough.
-func (h *Hold) Wait() {
-	if h.over == nil && term.IsTerminal(int(os.Stdin.Fd())) {
+	if term.IsTerminal(int(os.Stdin.Fd())) {
 		fmt.Println("Enter lets go.")
 	}
+	for letter := make([]byte, 1); letter[0] != '\n'; {
+		if _, err := io.ReadFull(os.Stdin, letter); err != nil {
+			return
+		}
+	}
+}
+
+// Signals takes, from now on, the signals to end the program.
+func Signals() <-chan os.Signal {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	return signals
+}
+
+// UntilSignal is On, and a signal ends it too.
+func UntilSignal(signals <-chan os.Signal, seconds float64) {
+	over := make(chan struct{})
+	go func() { // ends with the process, as a read of standard input can't be taken back
+		On(seconds)
+		close(over)
+	}()
 	select {
-	case <-h.signals:
-	case <-h.line:
-	case <-h.over:
+	case <-signals:
+	case <-over:
 	}
 }

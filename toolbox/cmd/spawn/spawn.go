@@ -42,9 +42,8 @@ func Main(args []string) int {
 	if err != nil || wanted < 1 {
 		return line.Misuse("%q is not a number of children", line.Arg(0))
 	}
-	held := hold.New(*seconds)
 	threads.Spare()
-	debug.SetGCPercent(-1) // a collection would want threads of its own
+	debug.SetGCPercent(-1) // a collection would want them
 	// The children ask to die with the thread that forked them, so it must last as long as the process.
 	runtime.LockOSThread()
 	children, refused := start(wanted)
@@ -55,7 +54,7 @@ func Main(args []string) int {
 		fmt.Printf("spawn: %d of %d children, then the kernel refused: %v (%s)\n",
 			len(children), wanted, refused, unix.ErrnoName(refused))
 	}
-	held.Wait()
+	hold.On(*seconds)
 	if refused != 0 {
 		return cmdline.Failure
 	}
