@@ -16,5 +16,6 @@
 // unchanged takes both around a command.
 //
 // Other users' processes can't be looked into without privilege; an ordinary user's tests can't have started any.
-// The package ends nothing and removes nothing, but for Watcher.DetachMounts.
+// The package ends nothing and removes nothing by itself, but for Watcher.DetachMounts. Who has to end what a program has
+// left, because nobody else will, finds the means in end.go.
 package host

@@ -16,6 +16,7 @@ type Process struct {
 	Start   string // clock ticks after boot; with PID it tells a process from a later one of the same number
 	Parent  int
 	Command string
+	Tie     string // what ties it to a directory, in words; see Tied
 	state   byte
 }
 

@@ -6,15 +6,23 @@ import (
 	"os"
 	"slices"
 	"strconv"
-	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
+// T is what a Watcher needs of a test: a *testing.T has it, and so has a learner's check, which runs outside go test.
+type T interface {
+	Helper()
+	Name() string
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any)
+	Cleanup(f func())
+}
+
 // A Watcher looks after one test's directory.
 type Watcher struct {
-	t       testing.TB
+	t       T
 	work    string
 	cgroups []string
 	links   []Link
@@ -25,7 +33,7 @@ type Watcher struct {
 
 // Watch starts to watch. When t ends, whatever it has left behind fails it. (That the directory itself can be removed is
 // for whoever removes it to say; t.TempDir does.)
-func Watch(t testing.TB, work string) *Watcher {
+func Watch(t T, work string) *Watcher {
 	t.Helper()
 	w := &Watcher{t: t, work: work, patience: Slow(Patience)}
 	var errs [3]error
@@ -156,18 +164,31 @@ func Leftovers(dir string) []string {
 			left = append(left, m.String())
 		}
 	}
-	running, err := processes()
+	tied, err := Tied(dir)
 	if err != nil {
 		left = append(left, fmt.Sprintf("unknown processes: %v", err))
 	}
+	for _, p := range tied {
+		left = append(left, fmt.Sprintf("%s %s", p, p.Tie))
+	}
+	return left
+}
+
+// Tied returns the processes that mention dir right now, in Tie how. Ours and those that wait for it are not among them.
+func Tied(dir string) ([]Process, error) {
+	running, err := processes()
+	if err != nil {
+		return nil, err
+	}
+	var tied []Process
 	above, namespace := ancestors(), ownNamespace("mnt")
 	for _, p := range running {
 		if above[p.PID] {
 			continue
 		}
-		if tie := p.tie(dir, namespace); tie != "" {
-			left = append(left, fmt.Sprintf("%s %s", p, tie))
+		if p.Tie = p.tie(dir, namespace); p.Tie != "" {
+			tied = append(tied, p)
 		}
 	}
-	return left
+	return tied, nil
 }

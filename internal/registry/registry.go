@@ -5,11 +5,11 @@ package registry
 import (
 	"archive/tar"
 	"bytes"
+	"compress/gzip"
 	"fmt"
 	"io"
 	"log"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"runtime"
@@ -40,28 +40,38 @@ func run(args []string) error {
 	if len(args) < 2 {
 		return fmt.Errorf("usage: registry ROOTFS PROG [ARG]")
 	}
-	img, err := box(args[0])
+	address, stop, err := Start(args[0])
 	if err != nil {
 		return err
+	}
+	defer stop()
+	cmd := exec.Command(args[1], args[2:]...)
+	cmd.Env = append(os.Environ(), "REGISTRY="+address)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	return cmd.Run()
+}
+
+// Start serves the image "box" on the loopback interface until stop is called.
+func Start(rootfs string) (address string, stop func(), err error) {
+	img, err := box(rootfs)
+	if err != nil {
+		return "", nil, err
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return err
+		return "", nil, err
 	}
-	defer listener.Close()
-	server := &http.Server{Handler: registry.New(registry.Logger(log.New(io.Discard, "", 0)))}
-	go server.Serve(listener) // until the program, and this process with it, ends
-	ref, err := name.ParseReference(listener.Addr().String() + "/box:latest")
+	stop = start(listener, registry.New(registry.Logger(log.New(io.Discard, "", 0))))
+	address = listener.Addr().String()
+	ref, err := name.ParseReference(address + "/box:latest")
+	if err == nil {
+		err = remote.Write(ref, img)
+	}
 	if err != nil {
-		return err
+		stop()
+		return "", nil, err
 	}
-	if err := remote.Write(ref, img); err != nil {
-		return err
-	}
-	cmd := exec.Command(args[1], args[2:]...)
-	cmd.Env = append(os.Environ(), "REGISTRY="+listener.Addr().String())
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	return cmd.Run()
+	return address, stop, nil
 }
 
 func box(rootfs string) (v1.Image, error) {
@@ -95,7 +105,9 @@ func box(rootfs string) (v1.Image, error) {
 	}
 	img := empty.Image
 	for _, b := range [][]byte{lower.Bytes(), upper.Bytes()} {
-		l, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil })
+		open := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }
+		// Many scripts make this image, and it goes no further than the loopback interface.
+		l, err := tarball.LayerFromOpener(open, tarball.WithCompressionLevel(gzip.BestSpeed), tarball.WithCompressedCaching)
 		if err != nil {
 			return nil, err
 		}

@@ -1,6 +1,7 @@
 package script
 
 import (
+	"crypto/rand"
 	"errors"
 	"os/exec"
 	"strconv"
@@ -21,8 +22,14 @@ func need(ts *testscript.TestScript, neg bool, args []string) {
 	for _, cond := range args {
 		ok, err := Holds(cond)
 		ts.Check(err)
-		if !ok {
-			Skip(ts.Value(tbKey{}).(testing.TB), cond, Reason(cond))
+		if ok {
+			continue
+		}
+		switch t := ts.Value(runnerKey{}).(type) {
+		case testing.TB:
+			Skip(t, cond, Reason(cond))
+		case *check:
+			t.skip(cond, Reason(cond))
 		}
 	}
 }
@@ -74,6 +81,29 @@ func eventually(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("%s still fails after %v: %v", args[1], patience, err)
 		}
 		time.Sleep(pollInterval)
+	}
+}
+
+// random sets a variable to a word that nobody can know beforehand. Of letters alone, it is good as a host name, as a
+// file's name and in a pattern.
+func random(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: random NAME")
+	}
+	const length = 12
+	word := make([]byte, length)
+	rand.Read(word) // never fails, crypto/rand
+	for i, b := range word {
+		word[i] = 'a' + b%26
+	}
+	setVariable(ts, args[0], string(word))
+}
+
+// setVariable sets a variable of the script's, and lets a check know, which shows commands with it filled in.
+func setVariable(ts *testscript.TestScript, name, value string) {
+	ts.Setenv(name, value)
+	if c, ok := ts.Value(runnerKey{}).(*check); ok {
+		c.outcome.Variables[name] = value
 	}
 }
 

@@ -7,6 +7,8 @@
 //	func TestMain(m *testing.M) { script.Main(m, map[string]func(){"step": main}) }
 //	func TestScripts(t *testing.T) { script.Run(t, "testdata") }
 //
+// A learner's check is such a script too, and is run outside go test by Check, on a program that the learner has written.
+//
 // # Conditions
 //
 // Written [root] before a command, [!root] for the contrary, and without brackets after need:
@@ -32,6 +34,11 @@
 // Runs PROG as root: as it is if we are root already, otherwise inside "unshare -Ur", where an ordinary user is root
 // over nothing but their own. Everything exec knows works: "! as-root", a trailing &, ttyin.
 //
+//	as-user PROG ARG...
+//
+// Runs PROG as an ordinary user: as it is if we are one already. Where we are root, it runs in a user namespace in which root's
+// id is 12345 and without capabilities, so that root's files are that user's.
+//
 //	exits N PROG ARG...
 //
 // Runs PROG, which must exit with the code N: "exits 137 as-root step run hog 1G".
@@ -39,6 +46,20 @@
 //	eventually SECONDS PROG ARG...
 //
 // Runs PROG again and again until it succeeds, and fails after that many seconds.
+//
+//	random NAME
+//
+// Sets the variable NAME to a random word of twelve small letters, which no program can know beforehand.
+//
+//	registry
+//
+// Starts a registry on the loopback interface, and sets $REGISTRY to its address, such as 127.0.0.1:40123. It has one image,
+// $REGISTRY/box:latest, made from the toolbox; see internal/registry. It goes when the script ends.
+//
+//	registry DIR LOG
+//
+// The same for a registry of files, in the directory DIR, which the script may change; see Files in internal/registry.
+// Each request is a line in the file LOG: "GET /v2/box/manifests/latest".
 //
 //	rootfs [DIR]
 //

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"slices"
 	"syscall"
 	"testing"
 
@@ -19,7 +20,7 @@ func Main(m *testing.M, programs map[string]func()) {
 	if all == nil {
 		all = make(map[string]func())
 	}
-	all["as-root"] = asRoot
+	all["as-root"], all["as-user"] = AsRoot, AsUser
 	testscript.Main(&run{m}, all)
 }
 
@@ -27,7 +28,7 @@ func Main(m *testing.M, programs map[string]func()) {
 type run struct{ *testing.M }
 
 func (r *run) Run() int {
-	defer removePrivateCache()
+	defer Clean()
 	code := r.M.Run()
 	out := commandStderr()
 	defer out.Close()
@@ -35,23 +36,33 @@ func (r *run) Run() int {
 	return code
 }
 
-// asRoot is a program, not a command of the script, so that all that exec offers (background, terminal, negation) works
-// with it. It is gone after execve(2): the process the script talks to is the one it asked for.
-func asRoot() {
+// AsRoot is the program as-root. It is a program, not a command of the script, so that all that exec offers (background,
+// terminal, negation) works with it. It is gone after execve(2): the process the script talks to is the one it asked for.
+func AsRoot() { become("as-root", os.Geteuid() != 0, "--map-root-user") }
+
+// AsUser is the program as-user, likewise.
+func AsUser() { become("as-user", os.Geteuid() == 0, AsNobodySpecial...) }
+
+// AsNobodySpecial are the options of unshare(1) with which root, in a user namespace, is a user that no file of passwd(5)
+// or subuid(5) knows, without a capability, but with root's files.
+var AsNobodySpecial = []string{"--map-user=12345", "--map-group=12345"}
+
+// become runs what the arguments name, in a user namespace if another user is wanted.
+func become(name string, another bool, mapping ...string) {
 	args := os.Args[1:]
 	if len(args) == 0 {
-		fmt.Fprintln(os.Stderr, "usage: as-root PROGRAM [ARG...]")
+		fmt.Fprintf(os.Stderr, "usage: %s PROGRAM [ARG...]\n", name)
 		os.Exit(2)
 	}
 	path, err := exec.LookPath(args[0])
-	if err == nil && os.Geteuid() != 0 {
-		args = append([]string{"unshare", "--user", "--map-root-user", "--"}, args...)
+	if err == nil && another {
+		args = slices.Concat([]string{"unshare", "--user"}, mapping, []string{"--"}, args)
 		path, err = exec.LookPath(args[0])
 	}
 	if err == nil {
 		err = syscall.Exec(path, args, os.Environ())
 	}
-	fmt.Fprintf(os.Stderr, "as-root: running %s: %v\n", args[0], err)
+	fmt.Fprintf(os.Stderr, "%s: running %s: %v\n", name, args[0], err)
 	os.Exit(127)
 }
 

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,22 +16,33 @@ import (
 	"stave/internal/host"
 )
 
-// tbKey finds the script's testing.TB among testscript's values.
-type tbKey struct{}
-
-// Run runs every *.txtar in dir, in parallel. After each the machine must be as it was; see package host.
-func Run(t *testing.T, dir string) {
+// Run runs every *.txtar in dir, in parallel, but those that are named without the ending. After each the machine must be as
+// it was; see package host.
+func Run(t *testing.T, dir string, except ...string) {
 	files, err := filepath.Glob(filepath.Join(dir, "*.txtar"))
 	if err != nil {
 		t.Fatal(err)
+	}
+	all := len(files)
+	files = slices.DeleteFunc(files, func(file string) bool {
+		return slices.Contains(except, strings.TrimSuffix(filepath.Base(file), ".txtar"))
+	})
+	if all-len(files) != len(except) {
+		t.Fatalf("%s doesn't have all of %q", dir, except)
 	}
 	for _, file := range files {
 		if err := checkSpelling(file); err != nil {
 			t.Fatal(err)
 		}
 	}
-	testscript.Run(t, testscript.Params{
-		Dir:                dir,
+	p := language()
+	p.Files = files
+	testscript.Run(t, p)
+}
+
+// language is what a script may say and the home it gets, whoever runs it: Run in a test, or Check for a learner.
+func language() testscript.Params {
+	return testscript.Params{
 		Setup:              setUp,
 		Condition:          Holds,
 		RequireUniqueNames: true,
@@ -38,10 +50,21 @@ func Run(t *testing.T, dir string) {
 			"need":       need,
 			"exits":      exits,
 			"eventually": eventually,
+			"random":     random,
+			"registry":   serveRegistry,
 			"rootfs":     putRootfs,
 		},
-	})
+	}
 }
+
+// runner is who runs a script: a test's *testing.T, or a check.
+type runner interface {
+	host.T
+	Skip(args ...any)
+}
+
+// runnerKey finds the script's runner among testscript's values.
+type runnerKey struct{}
 
 // endsEarly finds testscript's own skip and stop at the start of a line, conditions aside.
 var endsEarly = regexp.MustCompile(`^\s*(\[[^]]*\]\s*)*(skip|stop)\b`)
@@ -61,8 +84,8 @@ func checkSpelling(file string) error {
 
 // setUp gives a script a home of its own and puts the watch over it.
 func setUp(env *testscript.Env) error {
-	tb := env.T().(testing.TB)
-	env.Values[tbKey{}] = tb
+	t := env.T().(runner)
+	env.Values[runnerKey{}] = t
 
 	home := filepath.Join(env.WorkDir, ".home")
 	dirs := map[string]string{
@@ -81,7 +104,7 @@ func setUp(env *testscript.Env) error {
 		env.Setenv(name, dir)
 	}
 	env.Setenv("STAVE_ROOT", filepath.Join(env.WorkDir, ".stave")) // stave makes it when it needs it
-	for _, name := range []string{"STAVE_SLOW", "STAVE_TOOLBOX", "USER", "LOGNAME", "LANG"} {
+	for _, name := range []string{"STAVE_SLOW", "STAVE_TOOLBOX", "GORACE", "USER", "LOGNAME", "LANG"} {
 		if value, ok := os.LookupEnv(name); ok {
 			env.Setenv(name, value)
 		}
@@ -90,8 +113,8 @@ func setUp(env *testscript.Env) error {
 		env.Setenv(name, value)
 	}
 
-	tb.Cleanup(func() { checkRemoved(tb, env.WorkDir) })
-	watch := host.Watch(tb, env.WorkDir)
+	t.Cleanup(func() { checkRemoved(t, env.WorkDir) })
+	watch := host.Watch(t, env.WorkDir)
 	// testscript removes $WORK before the watch looks. A mount left in there must be gone by then, or what it shows
 	// would be removed with it.
 	env.Defer(watch.DetachMounts)
@@ -99,11 +122,11 @@ func setUp(env *testscript.Env) error {
 }
 
 // checkRemoved fails the script if testscript couldn't remove its directory, which it keeps quiet about.
-func checkRemoved(tb testing.TB, work string) {
+func checkRemoved(t host.T, work string) {
 	if keep := flag.Lookup("testwork"); keep != nil && keep.Value.String() == "true" {
 		return
 	}
 	if _, err := os.Lstat(work); err == nil {
-		tb.Errorf("%s could not be removed after the script: %v", work, os.RemoveAll(work))
+		t.Errorf("%s could not be removed after the script: %v", work, os.RemoveAll(work))
 	}
 }

@@ -70,6 +70,26 @@ func TestEarlyEndsAreRefused(t *testing.T) {
 	}
 }
 
+func TestUnmet(t *testing.T) {
+	for script, want := range map[string]string{
+		"": "",
+		"# What follows needs much.\nneed exec:sh": "",
+		"need exec:sh exec:moon\n":                 "exec:moon",
+		"\n[exec:sh] need exec:moon\n":             "exec:moon",
+		"[exec:sh] [!exec:sh] need exec:moon\n":    "",
+		"[!exec:moon] need !exec:sh # no shell\n":  "!exec:sh",
+		"exec true\nneed exec:moon\n":              "",
+	} {
+		file := filepath.Join(t.TempDir(), "x.txtar")
+		if err := os.WriteFile(file, []byte(script), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := Unmet(file); err != nil || got != want {
+			t.Errorf("Unmet(%q) = %q, %v, not %q", script, got, err, want)
+		}
+	}
+}
+
 // fake stands in for a test that is skipped, and remembers what it was told.
 type fake struct {
 	testing.TB

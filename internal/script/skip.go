@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -39,6 +40,52 @@ func Need(t testing.TB, conditions ...string) {
 			Skip(t, cond, Reason(cond))
 		}
 	}
+}
+
+var (
+	needLine  = regexp.MustCompile(`^\s*((?:\[[^]]*\]\s*)*)need\s+(.*)$`)
+	bracketed = regexp.MustCompile(`\[([^]]*)\]`)
+)
+
+// Unmet returns the first condition that doesn't hold here, of those that a script needs before it does anything; "" if all
+// hold.
+func Unmet(file string) (string, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "", err
+	}
+	for line := range strings.Lines(string(text)) {
+		line, _, _ = strings.Cut(line, "#")
+		if strings.TrimSpace(line) == "" {
+			continue
+		}
+		m := needLine.FindStringSubmatch(strings.TrimSpace(line))
+		if m == nil {
+			break
+		}
+		if applies, err := all(bracketed.FindAllStringSubmatch(m[1], -1)); err != nil || !applies {
+			if err != nil {
+				return "", fmt.Errorf("%s: %w", file, err)
+			}
+			continue
+		}
+		for _, cond := range strings.Fields(m[2]) {
+			if ok, err := Holds(cond); err != nil || !ok {
+				return cond, err
+			}
+		}
+	}
+	return "", nil
+}
+
+// all reports whether all conditions in brackets hold.
+func all(conditions [][]string) (bool, error) {
+	for _, c := range conditions {
+		if ok, err := Holds(strings.TrimSpace(c[1])); err != nil || !ok {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // skipped are the skips of this process: one test binary, one package.

@@ -15,7 +15,7 @@ import (
 
 // packages whose programs the tests find in the virtual machine as on any Debian machine.
 var packages = []string{
-	"bash", "coreutils", "dash", "diffutils", "findutils", "grep", "hostname", "iproute2", "libc-bin", "mawk", "mount",
+	"bash", "coreutils", "dash", "diffutils", "findutils", "grep", "gzip", "hostname", "iproute2", "libc-bin", "mawk", "mount",
 	"procps", "sed", "tar", "uidmap", "util-linux",
 }
 

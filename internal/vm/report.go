@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"stave/internal/vm/protocol"
@@ -16,7 +17,7 @@ type report struct {
 
 	passed, failed, skipped int
 
-	started string // the test that runs now; empty between tests
+	started []string // the tests that run now
 	done    bool
 	code    int // exit code of a command
 	broken  string
@@ -26,7 +27,7 @@ func (r *report) event(e protocol.Event) {
 	name := fmt.Sprintf("%s as %s", e.Package, e.User)
 	switch e.Kind {
 	case protocol.Start:
-		r.started = name
+		r.started = append(r.started, name)
 		if r.verbose {
 			fmt.Fprintf(r.out, "run \t%s\n", name)
 		}
@@ -34,7 +35,7 @@ func (r *report) event(e protocol.Event) {
 		r.skipped++
 		r.skips(e.User, e.Text)
 	case protocol.End:
-		r.started = ""
+		r.started = slices.DeleteFunc(r.started, func(other string) bool { return other == name })
 		verdict := "ok"
 		if e.Code == 0 {
 			r.passed++
@@ -56,8 +57,8 @@ func (r *report) verdict() error {
 	switch {
 	case r.broken != "":
 		return fmt.Errorf("inside the virtual machine: %s", r.broken)
-	case r.started != "":
-		return fmt.Errorf("the virtual machine stopped during the tests of %s", r.started)
+	case len(r.started) > 0:
+		return fmt.Errorf("the virtual machine stopped during the tests of %s", strings.Join(r.started, " and "))
 	case !r.done:
 		return fmt.Errorf("the virtual machine stopped before it was done")
 	case r.failed > 0:

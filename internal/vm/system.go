@@ -10,6 +10,9 @@ import (
 	"path/filepath"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
+	"stave/internal/vm/guest"
 	"stave/internal/vm/protocol"
 	"stave/toolbox/rootfs"
 )
@@ -75,7 +78,7 @@ func (s system) copySource() error {
 		if err != nil {
 			return err
 		}
-		if d.Name() == ".git" {
+		if d.Name() == ".git" && d.IsDir() { // in a second working tree of git's it is a file
 			return fs.SkipDir
 		}
 		info, err := d.Info()
@@ -100,8 +103,13 @@ func (s system) compile(ctx context.Context, output string, args ...string) erro
 	return nil
 }
 
-// addTests compiles the tests of those packages (patterns as go list has them) that have any.
+// addTests compiles the tests of those packages (patterns as go list has them) that have any; without patterns, of those
+// that are to run inside.
 func (s system) addTests(ctx context.Context, patterns []string) ([]protocol.Test, error) {
+	chosen := len(patterns) > 0
+	if !chosen {
+		patterns = []string{"./..."}
+	}
 	list := exec.CommandContext(ctx, "go", append([]string{"list", "-f", "{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}} {{.Dir}}{{end}}"}, patterns...)...)
 	list.Dir, list.Stderr = s.module, os.Stderr
 	out, err := list.Output()
@@ -109,25 +117,64 @@ func (s system) addTests(ctx context.Context, patterns []string) ([]protocol.Tes
 		return nil, fmt.Errorf("looking for packages with tests: go list: %w", err)
 	}
 	var tests []protocol.Test
+	compiling, ctx := errgroup.WithContext(ctx)
+	compiling.SetLimit(2) // to link is half of it, and takes one processor
 	for line := range strings.Lines(string(out)) {
 		pkg, dir, ok := strings.Cut(strings.TrimSpace(line), " ")
-		if !ok {
+		if !ok || !chosen && among(leftOut, pkg) {
 			continue
 		}
 		test := protocol.Test{
 			Package: pkg,
 			Dir:     filepath.Join(protocol.SourceDir, strings.TrimPrefix(dir, s.module)),
 			Binary:  filepath.Join(protocol.TestsDir, strings.ReplaceAll(pkg, "/", "_")+".test"),
+			Once:    !chosen && among(asRootOnly, pkg),
+			Alone:   among(alone, pkg),
+			Short:   short[pkg],
 		}
-		if err := s.compile(ctx, filepath.Join(s.root, test.Binary), "test", "-c", pkg); err != nil {
-			return nil, err
-		}
+		compiling.Go(func() error { return s.compile(ctx, filepath.Join(s.root, test.Binary), "test", "-c", pkg) })
 		tests = append(tests, test)
+	}
+	if err := compiling.Wait(); err != nil {
+		return nil, err
+	}
+	if !chosen {
+		onceForAllSteps(tests)
 	}
 	if len(tests) == 0 {
 		return nil, fmt.Errorf("no tests in %s", strings.Join(patterns, " "))
 	}
 	return tests, nil
+}
+
+// transcripts is the package that runs what the book shows. There is no go command inside, so the programs that the book
+// builds are compiled before.
+const transcripts = "stave/workbook/book"
+
+// bookPrograms are patterns of packages; those in them that are programs may be built in the book.
+var bookPrograms = []string{"./steps/...", "./final", "./workbook", "./docs/...", "./internal/registry/..."}
+
+// addPrograms compiles them into protocol.BuiltDir, under the name of their directory with _ for each slash.
+func (s system) addPrograms(ctx context.Context) error {
+	list := exec.CommandContext(ctx, "go", append([]string{"list", "-f", `{{if eq .Name "main"}}{{.ImportPath}}{{end}}`}, bookPrograms...)...)
+	list.Dir, list.Stderr = s.module, os.Stderr
+	out, err := list.Output()
+	if err != nil {
+		return fmt.Errorf("looking for the programs of the book: go list: %w", err)
+	}
+	for _, pkg := range strings.Fields(string(out)) {
+		name := strings.ReplaceAll(strings.TrimPrefix(pkg, "stave/"), "/", "_")
+		file := filepath.Join(s.root, protocol.BuiltDir, name)
+		if pkg == "stave/final" {
+			err = rootfs.Release(ctx, file, rootfs.Options{}) // it can't make the toolbox without the go command either
+		} else {
+			err = s.compile(ctx, file, "build", pkg)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // disk writes the system to an ext4 image, with the plan in it.
@@ -140,48 +187,5 @@ func (s system) disk(ctx context.Context, image string, plan protocol.Plan) erro
 		return err
 	}
 	const size = "4G" // of holes, mostly
-	args := []string{"mkfs.ext4", "-q", "-F", "-d", s.root, "-E", "root_owner=0:0,lazy_itable_init=1", image, size}
-	if os.Geteuid() != 0 {
-		// In the image the files must be root's, not ours.
-		args = append([]string{"unshare", "--user", "--map-root-user"}, args...)
-	}
-	path := os.Getenv("PATH") + ":/usr/sbin:/sbin" // where Debian has mkfs, out of an ordinary user's way
-	cmd := exec.CommandContext(ctx, "env", append([]string{"PATH=" + path}, args...)...)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("making a disk: mkfs.ext4 (Debian's package e2fsprogs): %w\n%s", err, out)
-	}
-	return nil
-}
-
-// initramfs writes what the kernel starts from: init and the modules, numbered in the order of loading.
-func (s system) initramfs(file, modules string) error {
-	order, err := loadOrder(modules, wantedModules)
-	if err != nil {
-		return err
-	}
-	f, err := os.Create(file)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	archive := cpioWriter{w: f}
-	for _, dir := range []string{"dev", "proc", "sys", "system", "modules"} {
-		archive.directory(dir)
-	}
-	program, err := os.ReadFile(filepath.Join(s.root, "usr/sbin/init"))
-	if err != nil {
-		return err
-	}
-	archive.program("init", program)
-	for i, module := range order {
-		content, err := os.ReadFile(module)
-		if err != nil {
-			return err
-		}
-		archive.program(fmt.Sprintf("modules/%03d-%s", i, filepath.Base(module)), content)
-	}
-	if err := archive.close(); err != nil {
-		return fmt.Errorf("writing %s: %w", file, err)
-	}
-	return f.Close()
+	return guest.MakeDisk(ctx, image, size, s.root)
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -17,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"stave/internal/script"
+	"stave/internal/vm/protocol"
 )
 
 func TestMain(m *testing.M) {
@@ -70,6 +70,7 @@ func TestBoot(t *testing.T) {
 		"a test fails":       {events: passed + failed + done, wantErr: "1 of 2 packages failed", wantOut: "--- FAIL: TestQ\nFAIL\tq as user"},
 		"a test hangs":       {events: `{"kind":"start","user":"root","package":"p"}`, end: "never", timeout: 200 * time.Millisecond, wantErr: "too slow"},
 		"it dies in a test":  {events: passed + `{"kind":"start","user":"user","package":"p"}`, wantErr: "stopped during the tests of p as user"},
+		"it dies in two":     {events: `{"kind":"start","user":"root","package":"o"}` + passed + `{"kind":"start","user":"root","package":"q"}`, wantErr: "tests of o as root and q as root"},
 		"it dies in between": {events: passed, wantErr: "stopped before it was done"},
 		"init gives up":      {events: `{"kind":"broken","text":"no disk"}`, wantErr: "inside the virtual machine: no disk"},
 		"a command fails":    {events: `{"kind":"done","code":3}`, wantErr: "exit code 3"},
@@ -97,7 +98,7 @@ func TestBoot(t *testing.T) {
 			if !strings.Contains(out.String(), c.wantOut) {
 				t.Errorf("output is\n%s\nwant\n%s", out.String(), c.wantOut)
 			}
-			if c.end != "early" && console.String() != "Linux version 0\n" {
+			if c.end == "" && console.String() != "Linux version 0\n" {
 				t.Errorf("the console showed %q", console.String())
 			}
 		})
@@ -109,7 +110,7 @@ func TestParse(t *testing.T) {
 		"":                         "error",
 		"--":                       "error",
 		"tset":                     "error",
-		"test":                     "packages [./...]",
+		"test":                     "packages []",
 		"test ./steps/... ./final": "packages [./steps/... ./final]",
 		"-- test":                  "command [test]",
 		"-- sh -c x":               "command [sh -c x]",
@@ -128,90 +129,23 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// The archive is compared with one taken apart by hand, along buffer-format.rst.
-func TestCpio(t *testing.T) {
-	var b bytes.Buffer
-	c := cpioWriter{w: &b}
-	c.directory("dev")
-	c.program("init", []byte("#!/bin/sh"))
-	if err := c.close(); err != nil {
-		t.Fatal(err)
-	}
-	header := func(inode, mode, size, name int) string {
-		s := "070701"
-		for _, n := range []int{inode, mode, 0, 0, 1, 0, size, 0, 0, 0, 0, name, 0} {
-			s += fmt.Sprintf("%08X", n)
+func TestAmong(t *testing.T) {
+	list := []string{"stave/a", "stave/b/..."}
+	for pkg, want := range map[string]bool{"stave/a": true, "stave/a/c": false, "stave/ab": false, "stave/b": true, "stave/b/c/d": true, "stave/bc": false} {
+		if got := among(list, pkg); got != want {
+			t.Errorf("%s among %v: %t", pkg, list, got)
 		}
-		return s
-	}
-	want := header(1, 0o040755, 0, 4) + "dev\x00\x00\x00" +
-		header(2, 0o100755, 9, 5) + "init\x00\x00" + "#!/bin/sh\x00\x00\x00" +
-		header(3, 0, 0, 11) + "TRAILER!!!\x00\x00\x00\x00"
-	if b.String() != want {
-		t.Errorf("the archive is\n%q\nwant\n%q", b.String(), want)
 	}
 }
 
-func TestCpioReportsErrors(t *testing.T) {
-	full := errors.New("disk full")
-	c := cpioWriter{w: failing{full}}
-	c.directory("dev")
-	if err := c.close(); err != full {
-		t.Errorf("the error is %v", err)
-	}
-}
-
-type failing struct{ err error }
-
-func (f failing) Write([]byte) (int, error) { return 0, f.err }
-
-func TestLoadOrder(t *testing.T) {
-	dir := t.TempDir()
-	for name, depends := range map[string]string{"bridge": "stp,llc", "stp": "llc", "llc": "", "virtio-rng": ""} {
-		if err := os.WriteFile(filepath.Join(dir, name+".ko"), module(depends), 0o644); err != nil {
-			t.Fatal(err)
+func TestOnceForAllSteps(t *testing.T) {
+	tests := []protocol.Test{{Package: "stave/final"}, {Package: "stave/steps/01-a"}, {Package: "stave/steps/02-b"}, {Package: "stave/workbook"}}
+	onceForAllSteps(tests)
+	for i, want := range []string{"", "^TestEarlierSteps$", "", ""} {
+		if tests[i].Skip != want {
+			t.Errorf("of %s %q is left out, want %q", tests[i].Package, tests[i].Skip, want)
 		}
 	}
-	files, err := loadOrder(dir, []string{"virtio_rng", "bridge", "llc"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range files {
-		files[i] = filepath.Base(files[i])
-	}
-	if want := []string{"virtio-rng.ko", "llc.ko", "stp.ko", "bridge.ko"}; !slices.Equal(files, want) {
-		t.Errorf("the order is %v, want %v", files, want)
-	}
-	if _, err := loadOrder(dir, []string{"moon"}); err == nil {
-		t.Error("a module that isn't there is not missed")
-	}
-}
-
-// module is the smallest ELF file, elf(5), with a section .modinfo.
-func module(depends string) []byte {
-	info := "license=GPL\x00depends=" + depends + "\x00"
-	const names = "\x00.modinfo\x00.shstrtab\x00"
-	const headerSize, sectionSize = 64, 64
-	data := headerSize + 3*sectionSize
-	file := []byte("\x7fELF\x02\x01\x01" + strings.Repeat("\x00", 9))
-	put := func(values ...any) {
-		var b bytes.Buffer
-		for _, v := range values {
-			if err := binary.Write(&b, binary.LittleEndian, v); err != nil {
-				panic(err)
-			}
-		}
-		file = append(file, b.Bytes()...)
-	}
-	put(uint16(1), uint16(62), uint32(1), uint64(0), uint64(0), uint64(headerSize), uint32(0),
-		uint16(headerSize), uint16(0), uint16(0), uint16(sectionSize), uint16(3), uint16(2))
-	section := func(name, kind uint32, offset, size int) {
-		put(name, kind, uint64(0), uint64(0), uint64(offset), uint64(size), uint32(0), uint32(0), uint64(1), uint64(0))
-	}
-	section(0, 0, 0, 0)
-	section(1, 1, data, len(info))
-	section(10, 3, data+len(info), len(names))
-	return append(append(file, info...), names...)
 }
 
 func TestNeeds(t *testing.T) {

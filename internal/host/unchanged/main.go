@@ -14,6 +14,9 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -51,7 +54,7 @@ func run(dirs []string, patience time.Duration, command []string) (int, error) {
 	}
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	runErr := cmd.Run()
+	runErr := runAndReap(cmd)
 
 	changes := before.Changes(patience, host.Descendants, dirs...)
 	for _, change := range changes {
@@ -67,4 +70,39 @@ func run(dirs []string, patience time.Duration, command []string) (int, error) {
 		return 1, fmt.Errorf("%s has left %d changes on this machine", command[0], len(changes))
 	}
 	return 0, nil
+}
+
+// runAndReap runs the command, and waits for the orphans that come to us meanwhile. Nobody else does, and a pid namespace ends only when the last
+// process in it has been waited for (pid_namespaces(7)).
+func runAndReap(cmd *exec.Cmd) error {
+	ended := make(chan os.Signal, 1)
+	signal.Notify(ended, unix.SIGCHLD)
+	defer signal.Stop(ended)
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	result := make(chan error, 1)
+	go func() { result <- cmd.Wait() }()
+	for {
+		select {
+		case err := <-result:
+			return err
+		case <-ended:
+			reap(cmd.Process.Pid)
+		}
+	}
+}
+
+// reap waits for those of our children that have ended, but for one.
+func reap(but int) {
+	lists, _ := filepath.Glob("/proc/self/task/*/children") // proc(5); the pattern is good
+	for _, name := range lists {
+		b, _ := os.ReadFile(name) // a thread may have ended
+		for word := range strings.FieldsSeq(string(b)) {
+			var pid int
+			if _, err := fmt.Sscan(word, &pid); err == nil && pid != but {
+				_, _ = unix.Wait4(pid, nil, unix.WNOHANG, nil) // it is ours; whether it has ended is the question
+			}
+		}
+	}
 }

@@ -7,7 +7,8 @@
 //
 // Each file of RECORDS is what STAVE_SKIPS named during a run, and is called after the environment of that run. The file
 // of what is allowed has a line for each check, "ENVIRONMENT CONDITION CHECK"; the condition is what the environment
-// lacks, as need has it, and the check is the package's directory with the test's name. # starts a comment.
+// lacks, as need has it, and the check is the package's directory with the test's name. In both, * stands for anything: a
+// whole package may need what an environment lacks. # starts a comment.
 package main
 
 import (
@@ -29,6 +30,28 @@ import (
 type expected struct{ environment, condition, check string }
 
 func (e expected) String() string { return e.environment + " " + e.condition + " " + e.check }
+
+// covers tells whether a skip is one that e, a line of what is allowed, is about.
+func (e expected) covers(skip expected) bool {
+	return e.environment == skip.environment && matches(e.condition, skip.condition) && matches(e.check, skip.check)
+}
+
+// matches compares a name with one in which * stands for anything, slashes too.
+func matches(pattern, name string) bool {
+	parts := strings.Split(pattern, "*")
+	rest, ok := strings.CutPrefix(name, parts[0])
+	if !ok || len(parts) == 1 {
+		return ok && rest == ""
+	}
+	for _, part := range parts[1 : len(parts)-1] {
+		i := strings.Index(rest, part)
+		if i < 0 {
+			return false
+		}
+		rest = rest[i+len(part):]
+	}
+	return strings.HasSuffix(rest, parts[len(parts)-1])
+}
 
 func main() {
 	file := flag.String("allowed", "", "the `file` of what may be skipped")
@@ -61,13 +84,13 @@ func run(out io.Writer, allowedFile string, recordFiles []string) error {
 		fmt.Fprintf(out, "%s: %d checks skipped\n", filepath.Base(file), len(skips))
 	}
 	for _, e := range allowed {
-		if slices.Contains(environments, e.environment) && !slices.Contains(happened, e) {
+		if slices.Contains(environments, e.environment) && !slices.ContainsFunc(happened, e.covers) {
 			fmt.Fprintf(out, "not skipped any more, so %s need not say: %s\n", allowedFile, e)
 		}
 	}
 	unexpected := 0
 	for _, e := range happened {
-		if !slices.Contains(allowed, e) {
+		if !slices.ContainsFunc(allowed, func(a expected) bool { return a.covers(e) }) {
 			fmt.Fprintf(out, "may not be skipped: %s\n", e)
 			unexpected++
 		}

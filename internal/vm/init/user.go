@@ -49,6 +49,7 @@ func (w *worker) environment(u user) []string {
 		"LOGNAME=" + u.name,
 		"XDG_RUNTIME_DIR=" + u.runtime(),
 		"STAVE_TOOLBOX=" + u.toolbox(),
+		"STAVE_BUILT=" + protocol.BuiltDir,
 		fmt.Sprintf("STAVE_SLOW=%d", w.plan.Slow),
 	}
 }

@@ -8,10 +8,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
 	"stave/internal/host"
@@ -19,12 +22,20 @@ import (
 )
 
 // testTimeout ends a test that hangs; the go runtime then says where it hung.
-const testTimeout = 10 * time.Minute
+const testTimeout = 30 * time.Minute
 
 // worker carries out the plan.
 type worker struct {
 	plan   protocol.Plan
+	mutex  sync.Mutex
 	events *json.Encoder
+}
+
+// tell sends an event outside.
+func (w *worker) tell(event protocol.Event) error {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	return w.events.Encode(event)
 }
 
 // work is the third stage. Whatever goes wrong is told outside before the machine switches off.
@@ -40,7 +51,7 @@ func work() error {
 	if err != nil {
 		last = protocol.Event{Kind: protocol.Broken, Text: err.Error()}
 	}
-	if err := w.events.Encode(last); err != nil {
+	if err := w.tell(last); err != nil {
 		return err
 	}
 	return drain(port)
@@ -63,54 +74,86 @@ func (w *worker) run() (int, error) {
 		return w.command()
 	}
 	for _, u := range []user{root, student} {
-		for _, test := range w.plan.Tests {
-			if err := w.test(u, test); err != nil {
-				return 0, fmt.Errorf("testing %s as %s: %w", test.Package, u.name, err)
-			}
+		if err := w.tests(u); err != nil {
+			return 0, err
 		}
 	}
 	return 0, nil
 }
 
-// test runs one package's tests as one user, and looks what they have changed on the machine.
-func (w *worker) test(u user, test protocol.Test) error {
-	event := func(kind protocol.Kind, text string) protocol.Event {
-		return protocol.Event{Kind: kind, User: u.role, Package: test.Package, Text: text}
-	}
-	if err := w.events.Encode(event(protocol.Start, "")); err != nil {
-		return err
-	}
-	skips := filepath.Join(u.runtime(), "skips")
-	defer os.Remove(skips)
+// atATime is how many packages are tested at a time: most wait half of the time for something.
+const atATime = 2
+
+// tests runs all tests as one user, and looks what they have changed on the machine: together, as they run beside each
+// other. Each looks after its own as well.
+func (w *worker) tests(u user) error {
 	before, err := host.Take(host.Everybody)
 	if err != nil {
 		return err
 	}
 	began := time.Now()
-	cmd := exec.Command(test.Binary, "-test.timeout="+testTimeout.String(), "-test.run="+w.plan.Run)
+	for _, alone := range []bool{true, false} {
+		running := new(errgroup.Group)
+		running.SetLimit(atATime)
+		if alone {
+			running.SetLimit(1)
+		}
+		for _, test := range slices.Backward(w.plan.Tests) { // the longest happen to be last
+			if test.Alone != alone || test.Once && u != root {
+				continue
+			}
+			running.Go(func() error {
+				if err := w.test(u, test); err != nil {
+					return fmt.Errorf("testing %s as %s: %w", test.Package, u.name, err)
+				}
+				return nil
+			})
+		}
+		if err := running.Wait(); err != nil {
+			return err
+		}
+	}
+	changes := before.Changes(host.Slow(host.Patience), host.Everybody)
+	end := protocol.Event{Kind: protocol.End, User: u.role, Package: protocol.Leftovers, Seconds: time.Since(began).Seconds()}
+	if len(changes) > 0 {
+		end.Code, end.Text = 1, "left on the machine after the tests:\n"+strings.Join(changes, "\n")
+	}
+	return w.tell(end)
+}
+
+// test runs one package's tests as one user.
+func (w *worker) test(u user, test protocol.Test) error {
+	event := func(kind protocol.Kind, text string) protocol.Event {
+		return protocol.Event{Kind: kind, User: u.role, Package: test.Package, Text: text}
+	}
+	if err := w.tell(event(protocol.Start, "")); err != nil {
+		return err
+	}
+	skips := filepath.Join(u.runtime(), "skips-"+filepath.Base(test.Binary))
+	defer os.Remove(skips)
+	began := time.Now()
+	cmd := exec.Command(test.Binary, "-test.timeout="+testTimeout.String(), "-test.run="+w.plan.Run, "-test.skip="+test.Skip,
+		fmt.Sprintf("-test.short=%t", slices.Contains(test.Short, u.role)))
 	cmd.Dir = test.Dir
 	cmd.Env = append(w.environment(u), "STAVE_SKIPS="+skips)
 	output, runErr := w.runAs(u, cmd)
 
 	end := event(protocol.End, output)
 	end.Seconds = time.Since(began).Seconds()
+	var err error
 	if end.Code, err = exitCode(runErr); err != nil {
 		return err
-	}
-	if changes := before.Changes(host.Slow(host.Patience), host.Everybody); len(changes) > 0 {
-		end.Code = max(end.Code, 1)
-		end.Text += "\nleft on the machine after the tests:\n" + strings.Join(changes, "\n")
 	}
 	records, err := os.ReadFile(skips)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
 	for record := range strings.Lines(string(records)) {
-		if err := w.events.Encode(event(protocol.Skip, strings.TrimSuffix(record, "\n"))); err != nil {
+		if err := w.tell(event(protocol.Skip, strings.TrimSuffix(record, "\n"))); err != nil {
 			return err
 		}
 	}
-	return w.events.Encode(end)
+	return w.tell(end)
 }
 
 // runAs runs a command as a user, in that user's cgroup, and returns the end of what it printed.

@@ -8,6 +8,7 @@ const (
 	ToolboxDir = "/usr/lib/stave/toolbox"
 	SourceDir  = "/usr/src/stave"
 	TestsDir   = "/usr/lib/stave/tests"
+	BuiltDir   = "/usr/lib/stave/built" // programs for the book's transcripts, see stave/workbook/book
 	EventPort  = "/dev/ttyS1"
 	Console    = "/dev/ttyS0"
 )
@@ -27,13 +28,18 @@ type Test struct {
 	Package string `json:"package"`
 	Dir     string `json:"dir"` // where it has its testdata
 	Binary  string `json:"binary"`
+
+	Once  bool     `json:"once"`  // as root only
+	Alone bool     `json:"alone"` // with no other beside it
+	Skip  string   `json:"skip"`  // which not, as go test -skip has it; empty for none
+	Short []string `json:"short"` // the users for whom it is as go test -short has it: "root", "user"
 }
 
 // An Event is one line from inside.
 type Event struct {
 	Kind    Kind    `json:"kind"`
 	User    string  `json:"user,omitempty"`    // "root" or "user"
-	Package string  `json:"package,omitempty"` // of Start, Skip and End
+	Package string  `json:"package,omitempty"` // of Start, Skip and End, or Leftovers
 	Text    string  `json:"text,omitempty"`    // of Skip a script.Record; of End what a failed test printed; of Broken why
 	Code    int     `json:"code"`              // exit code
 	Seconds float64 `json:"seconds"`
@@ -42,7 +48,10 @@ type Event struct {
 // Kind of an event.
 type Kind string
 
-// A test gives Start, any number of Skip, and End. Done comes last of all: without it the machine has died on the way.
+// Leftovers is for the name of a package in the End that tells what all tests of a user have changed on the machine.
+const Leftovers = "what the tests left"
+
+// A test gives Start, any number of Skip, and End; several may be under way at a time. Done comes last of all: without it the machine has died on the way.
 const (
 	Start  Kind = "start"
 	Skip   Kind = "skip"

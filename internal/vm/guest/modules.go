@@ -1,4 +1,4 @@
-package main
+package guest
 
 import (
 	"debug/elf"
@@ -8,14 +8,6 @@ import (
 	"slices"
 	"strings"
 )
-
-// wantedModules of the kernel: the disk, the source of random numbers, and what containers need. The virtual machine has
-// no modprobe, so that what is missing from this list is seen to be missing.
-var wantedModules = []string{
-	"virtio_pci", "virtio_blk", "virtio_rng",
-	"overlay", "tun", "dummy", "veth", "bridge",
-	"nf_tables", "nft_chain_nat", "nft_masq", "nft_nat", "nft_ct", "nft_fib_inet", "nft_reject_inet",
-}
 
 // loadOrder returns the files of the modules and of all they depend on, in an order in which they can be loaded.
 func loadOrder(dir string, wanted []string) ([]string, error) {

@@ -1,4 +1,4 @@
-package main
+package guest
 
 import (
 	"context"
@@ -14,37 +14,37 @@ import (
 // kernelPackage is Debian's kernel for virtual machines. It depends on the package of the current version.
 const kernelPackage = "linux-image-cloud-amd64"
 
-// kernel is an unpacked kernel package.
-type kernel struct {
-	image   string // vmlinuz
-	modules string // directory with everything below /lib/modules
+// A Kernel is an unpacked kernel package.
+type Kernel struct {
+	Image   string // vmlinuz
+	Modules string // directory with everything below /lib/modules
 }
 
-// fetchKernel downloads Debian's kernel and unpacks it into the user's cache. Nothing is installed: that would change how
+// FetchKernel downloads Debian's kernel and unpacks it into the user's cache. Nothing is installed: that would change how
 // this machine boots.
-func fetchKernel(ctx context.Context) (kernel, error) {
+func FetchKernel(ctx context.Context) (Kernel, error) {
 	name, err := currentKernel(ctx)
 	if err != nil {
-		return kernel{}, err
+		return Kernel{}, err
 	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		return kernel{}, err
+		return Kernel{}, err
 	}
 	dir := filepath.Join(cache, "stave", "vm", name)
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		if err := download(ctx, name, dir); err != nil {
-			return kernel{}, err
+			return Kernel{}, err
 		}
 	}
 	images, err := filepath.Glob(filepath.Join(dir, "boot", "vmlinuz-*"))
 	if err != nil {
-		return kernel{}, err
+		return Kernel{}, err
 	}
 	if len(images) != 1 {
-		return kernel{}, fmt.Errorf("the kernel package in %s is not whole: remove that directory and try again", dir)
+		return Kernel{}, fmt.Errorf("the kernel package in %s is not whole: remove that directory and try again", dir)
 	}
-	return kernel{image: images[0], modules: filepath.Join(dir, "lib", "modules")}, nil
+	return Kernel{Image: images[0], Modules: filepath.Join(dir, "lib", "modules")}, nil
 }
 
 // currentKernel asks which package kernelPackage stands for, such as linux-image-6.1.0-28-cloud-amd64.
