@@ -119,9 +119,34 @@ func unescape(s string) string {
 // With returns the hierarchy that has a controller.
 func (l Layout) With(controller string) (Hierarchy, bool) {
 	for _, h := range l.Hierarchies {
-		if slices.Contains(h.Controllers, controller) {
+		if slices.Contains(h.Controllers, controller) || h.V2 && controller == v2 {
 			return h, true
 		}
+	}
+	return Hierarchy{}, false
+}
+
+// name tells a hierarchy from the others: a controller that it alone has.
+func (h Hierarchy) name() string {
+	if h.V2 {
+		return v2
+	}
+	return h.Controllers[0]
+}
+
+// v2 stands for the hierarchy of version 2 in place of a controller; so begin the files of it that no controller has.
+const v2 = "cgroup"
+
+// find is With for a controller by the name of either version, and for what version 2 does without one.
+func (l Layout) find(controller string) (Hierarchy, bool) {
+	h, ok := l.With(controller)
+	switch {
+	case ok:
+		return h, true
+	case controller == "blkio":
+		return l.With("io")
+	case controller == "devices":
+		return l.With(v2)
 	}
 	return Hierarchy{}, false
 }
@@ -140,18 +165,6 @@ func delegated(dir string) bool {
 		}
 	}
 	return true
-}
-
-// parent is the directory in which a container's cgroup is made, and the controllers that can be had there: the top for root, and
-// for anybody else what was delegated.
-func (h Hierarchy) parent(privileged bool) (string, []string, error) {
-	switch {
-	case privileged:
-		return h.Mount, h.Controllers, nil
-	case h.Delegated == "":
-		return "", nil, ErrNotDelegated
-	}
-	return h.Delegated, h.Handed, nil
 }
 
 func readWords(file string) []string {

@@ -17,40 +17,36 @@ import (
 // disk.
 const patience = 5 * time.Second
 
-// Remove kills what still runs in the directories and removes them. One that is gone already is no error.
+// Remove kills what still runs in the directories and removes them, with those that the container made below. One that is gone already
+// is no error.
 func Remove(dirs []string) error {
 	var errs []error
 	for _, d := range dirs {
-		errs = append(errs, remove(d))
+		errs = append(errs, Open(dirs).remove(d))
 	}
 	return errors.Join(errs...)
 }
 
-func remove(dir string) error {
+func (g Group) remove(dir string) error {
 	deadline := time.Now().Add(patience)
 	for wait := 100 * time.Microsecond; ; wait = min(2*wait, 20*time.Millisecond) {
 		err := unix.Rmdir(dir)
 		if err == nil || err == unix.ENOENT {
 			return nil
 		}
-		if err != unix.EBUSY || time.Now().After(deadline) {
+		if err != unix.EBUSY && err != unix.ENOTEMPTY || time.Now().After(deadline) {
 			return fmt.Errorf("removing the cgroup %s: %w", dir, err)
 		}
-		kill(dir)
-		time.Sleep(wait) // rmdir(2) is the only question the kernel answers on both versions
-	}
-}
-
-// kill ends every process of a cgroup: at once where the kernel can (5.14 and version 2), else one by one.
-func kill(dir string) {
-	if os.WriteFile(filepath.Join(dir, "cgroup.kill"), []byte("1"), 0) == nil {
-		return
-	}
-	b, _ := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
-	for word := range strings.FieldsSeq(string(b)) {
-		if pid, err := strconv.Atoi(word); err == nil && pid > 0 {
-			_ = unix.Kill(pid, unix.SIGKILL) // it may be gone, which is what is wanted
+		if err := g.Kill(); err != nil && time.Now().After(deadline) {
+			return err
 		}
+		below, _ := os.ReadDir(dir)
+		for _, entry := range below {
+			if entry.IsDir() {
+				_ = g.remove(filepath.Join(dir, entry.Name())) // if it stays, so does dir, and that is told
+			}
+		}
+		time.Sleep(wait) // rmdir(2) is the only question the kernel answers on both versions
 	}
 }
 

@@ -2,6 +2,8 @@ package mount
 
 import (
 	"fmt"
+	"path"
+	"slices"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -9,43 +11,115 @@ import (
 	"stave/final/plan"
 )
 
-// A node is a character device that every container has (OCI runtime specification, config-linux.md, "Default Devices").
-type node struct {
-	name         string
-	major, minor uint32
+// defaults are the devices that every container has (OCI runtime specification, config-linux.md, "Default Devices").
+var defaults = []specs.LinuxDevice{
+	{Type: "c", Path: "/dev/null", Major: 1, Minor: 3}, {Type: "c", Path: "/dev/zero", Major: 1, Minor: 5}, {Type: "c", Path: "/dev/full", Major: 1, Minor: 7},
+	{Type: "c", Path: "/dev/random", Major: 1, Minor: 8}, {Type: "c", Path: "/dev/urandom", Major: 1, Minor: 9}, {Type: "c", Path: "/dev/tty", Major: 5, Minor: 0},
 }
 
-var nodes = []node{{"null", 1, 3}, {"zero", 1, 5}, {"full", 1, 7}, {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0}}
-
-// HostNodes are the default devices as bind mounts of the host's, for a user namespace, in which mknod(2) makes no devices.
-func HostNodes() []specs.Mount {
-	var list []specs.Mount
-	for _, n := range nodes {
-		list = append(list, specs.Mount{Type: "bind", Source: "/dev/" + n.name, Destination: "/dev/" + n.name, Options: []string{"bind"}})
-	}
-	return list
+// links are what programs expect besides.
+var links = [][2]string{
+	{"/proc/self/fd", "fd"}, {"/proc/self/fd/0", "stdin"}, {"/proc/self/fd/1", "stdout"}, {"/proc/self/fd/2", "stderr"},
+	{"pts/ptmx", "ptmx"}, {"/proc/kcore", "core"},
 }
 
-// Devices appends the operations that fill /dev: the devices themselves, unless they are mounted ([HostNodes]), and the
-// usual links. It comes after /dev is attached.
-func Devices(p *plan.Plan, mknod bool) {
-	dev := p.Name("dev")
-	op := plan.Op{Actor: plan.Child, What: "filling /dev", Step: step, Why: "what programs take for granted: null, zero, random, the standard streams",
-		Calls: []plan.Call{{Name: "openat2", Result: dev, Args: []plan.Arg{
-			plan.AtCWD(), plan.Str("/dev"), how(unix.O_PATH|unix.O_DIRECTORY, "O_PATH|O_DIRECTORY|O_CLOEXEC", 0), plan.Int(howSize)}}}}
-	exists := []unix.Errno{unix.EEXIST, unix.EROFS}
-	if mknod {
-		for _, n := range nodes {
-			op.Calls = append(op.Calls, plan.Call{Name: "mknodat", Allow: exists, Args: []plan.Arg{
-				plan.Ref(dev), plan.Str(n.name), plan.Sym("S_IFCHR|0666", unix.S_IFCHR|0o666),
-				plan.Sym(fmt.Sprintf("makedev(%d, %d)", n.major, n.minor), int(unix.Mkdev(n.major, n.minor)))}})
+// Devices appends the operations that fill /dev below root: the default devices, the usual links, and the devices of a configuration. It comes after
+// [Set.Attach], and the umask must be 0. A /dev that is the host's stays as it is.
+func (s *Set) Devices(p *plan.Plan, root string, list []specs.LinuxDevice) error {
+	const why = "what programs take for granted: null, zero, random, the standard streams"
+	hosts := slices.ContainsFunc(s.entries, func(e entry) bool { return e.mount.Destination == "/dev" && e.bound })
+	if !hosts {
+		calls, dev := makeDirs(p, root, "/dev", "")
+		for _, d := range defaults {
+			if !slices.ContainsFunc(list, func(l specs.LinuxDevice) bool { return path.Clean(l.Path) == d.Path }) {
+				calls = append(calls, s.device(p, dev, d, true)...)
+			}
 		}
+		for _, l := range links {
+			calls = append(calls, symlink(l[0], dev, l[1]))
+		}
+		p.Add(plan.Op{Actor: plan.Child, What: "filling /dev", Step: step, Why: why, Calls: calls})
 	}
-	for _, l := range [][2]string{
-		{"/proc/self/fd", "fd"}, {"/proc/self/fd/0", "stdin"}, {"/proc/self/fd/1", "stdout"}, {"/proc/self/fd/2", "stderr"},
-		{"pts/ptmx", "ptmx"}, {"/proc/kcore", "core"},
-	} {
-		op.Calls = append(op.Calls, plan.Call{Name: "symlinkat", Allow: exists, Args: []plan.Arg{plan.Str(l[0]), plan.Ref(dev), plan.Str(l[1])}})
+	for _, d := range list {
+		d.Path = path.Join("/", d.Path)
+		if deviceType(d.Type) == 0 {
+			return fmt.Errorf("linux.devices: the type %q of %s is none of c, b, u and p", d.Type, d.Path)
+		}
+		// The multiplexer of terminals is the container's own, whatever the list says.
+		if d.Path == "/dev/ptmx" || hosts && below(d.Path, "/dev") {
+			continue
+		}
+		if !s.options.Userns && !s.covered(d.Path) {
+			if err := s.options.matches(d); err != nil {
+				return err
+			}
+		}
+		calls, dir := makeDirs(p, root, path.Dir(d.Path), "")
+		p.Add(plan.Op{Actor: plan.Child, What: "making the device " + d.Path, Step: step, Calls: append(calls, s.device(p, dir, d, false)...)})
 	}
-	p.Add(op)
+	return nil
+}
+
+// deviceType is the S_IF of a device in a configuration, or 0.
+func deviceType(t string) uint32 {
+	return map[string]uint32{"c": unix.S_IFCHR, "u": unix.S_IFCHR, "b": unix.S_IFBLK, "p": unix.S_IFIFO}[t]
+}
+
+// device is the calls that make one in a directory. Where mknod(2) makes none, which is in a user namespace and wherever CAP_MKNOD is lacking, the host's is
+// mounted there. That happens, too, if something that isn't ours has the name of a default device: it may look like null and not be it.
+func (s *Set) device(p *plan.Plan, dir string, d specs.LinuxDevice, isDefault bool) []plan.Call {
+	name, made := path.Base(d.Path), p.Name("made")
+	mode := uint32(0o666)
+	if d.FileMode != nil {
+		mode = uint32(*d.FileMode) & 0o7777
+	}
+	kinds := map[string]string{"c": "S_IFCHR", "u": "S_IFCHR", "b": "S_IFBLK", "p": "S_IFIFO"}
+	var calls []plan.Call
+	if !s.options.Userns || d.Type == "p" {
+		calls = append(calls, plan.Call{Name: "mknodat", Result: made, Allow: []unix.Errno{unix.EEXIST, unix.EPERM}, Args: []plan.Arg{at(dir), plan.Str(name),
+			plan.Sym(fmt.Sprintf("%s|%#o", kinds[d.Type], mode), int(deviceType(d.Type)|mode)),
+			plan.Sym(fmt.Sprintf("makedev(%d, %d)", d.Major, d.Minor), int(unix.Mkdev(uint32(d.Major), uint32(d.Minor))))}})
+		if d.UID != nil || d.GID != nil {
+			calls = append(calls, plan.Call{Name: "fchownat", If: made, Args: []plan.Arg{at(dir), plan.Str(name), id(d.UID), id(d.GID),
+				plan.Sym("AT_SYMLINK_NOFOLLOW", unix.AT_SYMLINK_NOFOLLOW)}})
+		}
+		if d.Type == "p" {
+			calls[0].Allow = exists
+			return calls
+		}
+	} else {
+		made = ""
+	}
+	touched, place, tree := "", p.Name("place"), p.Name("tree")
+	if !isDefault && made != "" {
+		touched = p.Name("touched") // something that was there already is what the configuration asks for, or planning would have noticed
+	}
+	host := []plan.Call{
+		{Name: "openat", Result: touched, Allow: exists, Args: []plan.Arg{at(dir), plan.Str(name), plan.Sym("O_CREAT|O_EXCL|O_CLOEXEC", unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC), plan.Mode(0o644)}},
+		open(dir, name, unix.O_PATH, "O_PATH", unix.RESOLVE_IN_ROOT|unix.RESOLVE_NO_SYMLINKS, place),
+		cloneTree(d.Path, false, tree),
+		moveMount(tree, place),
+	}
+	for i := range host[:3] {
+		host[i].Unless, host[i].If = made, touched
+	}
+	host[0].If = ""
+	return append(calls, host...)
+}
+
+// id is a user's or group's, or root's.
+func id(n *uint32) plan.Arg {
+	if n == nil {
+		return plan.Int(0)
+	}
+	return plan.Int(int(*n))
+}
+
+// Console appends the operation that mounts a terminal's slave, a descriptor of the child's, on /dev/console below root. It comes after [Set.Devices]. Neither the
+// slave nor its place is looked up by a name that the image could have made a link (CVE-2025-52565).
+func Console(p *plan.Plan, root, slave string) {
+	tree, place := p.Name("tree"), p.Name("place")
+	calls := append([]plan.Call{cloneAt(slave, false, tree)}, find(p, root, "/dev/console", "/dev/console", true, false, place)...)
+	p.Add(plan.Op{Actor: plan.Child, What: "mounting the terminal on /dev/console", Step: step, Why: "where programs print what the machine's user should see",
+		Calls: append(calls, moveMount(tree, place))})
 }

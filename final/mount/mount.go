@@ -3,6 +3,7 @@ package mount
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -11,79 +12,211 @@ import (
 	"stave/final/plan"
 )
 
+// Options are what gathering needs to know besides the mounts.
+type Options struct {
+	// IsDir tells whether a path on the host is a directory. It is how planning looks at the host, so that a test can answer instead.
+	IsDir func(path string) (bool, error)
+	// Rootfs is the root filesystem, if it can be looked into before the container is made: it tells the mode of a directory that a tmpfs will cover, where
+	// links lead that lead to nothing yet, and what a device's name stands for already. Empty, nothing of that is known.
+	Rootfs string
+	// Userns says that the container is in a user namespace, where it can neither make devices nor undo what is locked about a mount.
+	Userns bool
+	// Label is linux.mountLabel, the SELinux label of new filesystems.
+	Label string
+}
+
 // A Set is a container's mounts on their way from gathered to attached.
 type Set struct {
+	// Idmaps are the user namespaces that have to be there before the plan runs, as inputs of it.
+	Idmaps []Idmap
+	// Warnings are options that mean nothing, which is no failure.
+	Warnings []string
+
+	options Options
+	maps    [][2]string // of Idmaps
 	entries []entry
 }
 
 type entry struct {
-	mount specs.Mount
-	fd    string // the name of its descriptor in the plan
-	file  bool   // to be attached on a file
+	mount  specs.Mount
+	fd     string // the name of its descriptor in the plan
+	bound  bool   // a piece of the host's tree
+	file   bool   // to be attached on a file
+	copyUp bool   // to be filled with what it covers
+	seal   bool   // to be made read-only at the end
 }
 
-// IsDir tells whether a path on the host is a directory. It is how planning looks at the host, so that a test can answer instead.
-type IsDir func(path string) (bool, error)
-
-// Gather appends the operations of the first half: each mount becomes a descriptor. They come before [Pivot], while the host's tree is there, and
-// while proc and sysfs, which the kernel gives to a user namespace only where it can see the host's unobstructed, can be had.
-func Gather(p *plan.Plan, mounts []specs.Mount, isDir IsDir) (*Set, error) {
-	s := &Set{}
+// Gather appends the operations of the first half: each mount becomes a descriptor, attached nowhere. They come before [Private]: only now is what is taken
+// from the host still in touch with it, which a mount that is to be shared with the host, or to follow it, must be.
+func Gather(p *plan.Plan, mounts []specs.Mount, o Options) (*Set, error) {
+	s := &Set{options: o}
 	for _, m := range mounts {
-		if !path.IsAbs(m.Destination) {
-			return nil, fmt.Errorf("mount destination %q is not an absolute path", m.Destination)
+		// "Relative paths MUST be interpreted as relative to /" (config.md, "Mounts").
+		m.Destination = path.Join("/", m.Destination)
+		if err := s.gather(p, m); err != nil {
+			return nil, fmt.Errorf("mounting %s on %s: %w", name(m), m.Destination, err)
 		}
-		m.Destination = path.Clean(m.Destination)
-		if m.Destination == "/" {
-			return nil, fmt.Errorf("mounting %s on / would hide the whole container", m.Source)
-		}
-		if len(m.UIDMappings)+len(m.GIDMappings) > 0 {
-			return nil, fmt.Errorf("mounting on %s: uidMappings and gidMappings are not supported", m.Destination)
-		}
-		o, err := parseOptions(m.Options)
-		if err != nil {
-			return nil, fmt.Errorf("mounting on %s: %w", m.Destination, err)
-		}
-		e := entry{mount: m, fd: p.Name("mount")}
-		if o.bind || m.Type == "bind" {
-			dir, err := isDir(m.Source)
-			if err != nil {
-				return nil, fmt.Errorf("mounting %s on %s: %w", m.Source, m.Destination, err)
-			}
-			if len(o.data) > 0 {
-				return nil, fmt.Errorf("mounting %s on %s: unknown option %q", m.Source, m.Destination, o.data[0])
-			}
-			e.file = !dir
-			clone(p, e, o)
-		} else {
-			create(p, e, o)
-		}
-		s.entries = append(s.entries, e)
 	}
 	return s, nil
 }
 
-// clone takes a piece of the host's tree.
-func clone(p *plan.Plan, e entry, o options) {
-	op := plan.Op{Actor: plan.Child, What: "cloning " + e.mount.Source + " for " + e.mount.Destination, Step: step,
-		Why: "a bind mount: the same files at a second place, taken while the host's tree is still there",
-		Calls: []plan.Call{
-			{Name: "open_tree", Args: []plan.Arg{plan.AtCWD(), plan.Str(e.mount.Source), openTreeFlags(o.recursive)}, Result: e.fd},
-		}}
-	if o.set|o.clear|o.propagation != 0 {
-		const anyTime = unix.MOUNT_ATTR__ATIME
-		if o.set&anyTime != 0 {
-			o.clear |= anyTime
-		}
-		flags := plan.Sym("AT_EMPTY_PATH", unix.AT_EMPTY_PATH)
-		if o.rattr {
-			flags = plan.Sym("AT_EMPTY_PATH|AT_RECURSIVE", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE)
-		}
-		op.Calls = append(op.Calls, plan.Call{Name: "mount_setattr", Args: []plan.Arg{
-			plan.Ref(e.fd), plan.Str(""), flags, attr(o.set, o.clear, o.symbols(), o.propagation), plan.Int(unix.MOUNT_ATTR_SIZE_VER0),
-		}})
+// name is what a mount is called in a message.
+func name(m specs.Mount) string {
+	if m.Source != "" {
+		return m.Source
 	}
-	p.Add(op)
+	return m.Type
+}
+
+func (s *Set) gather(p *plan.Plan, m specs.Mount) error {
+	o, err := parseOptions(m.Options)
+	if err != nil {
+		return err
+	}
+	if m.Type == "bind" {
+		o.bind = true
+	}
+	if err := check(m, o); err != nil {
+		return err
+	}
+	e := entry{mount: m, fd: p.Name("mount"), bound: o.bind, copyUp: o.copyUp}
+	if o.bind {
+		dir, err := s.options.IsDir(m.Source)
+		if err != nil {
+			return err
+		}
+		e.file = !dir
+		for _, d := range o.data {
+			// mount(2) ignores what is for a filesystem when it makes a bind mount, and so callers leave it there.
+			s.Warnings = append(s.Warnings, fmt.Sprintf("mounting %s on %s: the option %s is for a new filesystem, and ignored for a bind mount", m.Source, m.Destination, d))
+		}
+		s.clone(p, e, o)
+		if err := s.idmap(p, e, o); err != nil {
+			return err
+		}
+	} else {
+		if m.Type == "tmpfs" {
+			// What is mounted in it needs a place made first, and copying needs it writable.
+			ro := uint64(unix.MOUNT_ATTR_RDONLY)
+			e.seal = (o.own.set|o.all.set)&ro != 0
+			o.own.set, o.all.set = o.own.set&^ro, o.all.set&^ro
+			if !slices.ContainsFunc(o.data, func(d string) bool { return strings.HasPrefix(d, "mode=") }) {
+				o.data = append(o.data, s.mode(m.Destination)...)
+			}
+		}
+		s.create(p, e, o)
+	}
+	s.entries = append(s.entries, e)
+	return nil
+}
+
+// check tells what is wrong with a mount by itself.
+func check(m specs.Mount, o options) error {
+	switch {
+	case m.Destination == "/":
+		return fmt.Errorf("it would hide the whole container")
+	case !o.bind && m.Type == "":
+		return fmt.Errorf("it has no type")
+	case o.bind && slices.ContainsFunc(o.data, func(d string) bool { return !strings.Contains(d, "=") }):
+		return fmt.Errorf("unknown option %q", o.data[slices.IndexFunc(o.data, func(d string) bool { return !strings.Contains(d, "=") })])
+	case !o.bind && (o.idmap || len(m.UIDMappings)+len(m.GIDMappings) > 0):
+		return fmt.Errorf("only a bind mount can have ids mapped")
+	case o.copyUp && m.Type != "tmpfs":
+		return fmt.Errorf("the option tmpcopyup is for tmpfs")
+	}
+	return checkProc(m, o)
+}
+
+// overProc are files of proc that may be covered, for programs that read of the whole machine there and should read of the container (lxcfs).
+var overProc = []string{
+	"/proc/cpuinfo", "/proc/diskstats", "/proc/loadavg", "/proc/meminfo", "/proc/net/dev", "/proc/slabinfo", "/proc/stat", "/proc/swaps", "/proc/uptime",
+	"/proc/sys/crypto/fips_enabled", "/proc/sys/kernel/ns_last_pid",
+}
+
+// checkProc refuses what would put something else in place of the kernel's files in /proc, by which a process is protected (CVE-2019-16884, CVE-2019-19921). As runc, it
+// makes an exception for a few files.
+func checkProc(m specs.Mount, o options) error {
+	switch {
+	case m.Destination == "/proc" && (m.Type == "proc" || o.bind && path.Clean(m.Source) == "/proc"):
+	case m.Destination == "/proc":
+		return fmt.Errorf("nothing but proc can be there")
+	case below(m.Destination, "/proc") && !(o.bind && slices.Contains(overProc, m.Destination)):
+		return fmt.Errorf("it is inside of /proc")
+	}
+	return nil
+}
+
+// below tells whether a name is one in a directory, or in one in it.
+func below(name, dir string) bool { return strings.HasPrefix(name, dir+"/") }
+
+// clone takes a piece of the host's tree.
+func (s *Set) clone(p *plan.Plan, e entry, o options) {
+	if len(o.propagations) == 0 {
+		o.propagations = []propagation{{unix.MS_PRIVATE, "MS_PRIVATE", true}}
+	}
+	if !o.recursive {
+		o.merge()
+	}
+	calls := []plan.Call{cloneTree(e.mount.Source, o.recursive, e.fd)}
+	p.Add(plan.Op{Actor: plan.Child, What: "cloning " + e.mount.Source + " for " + e.mount.Destination, Step: step,
+		Why: "a bind mount: the same files at a second place", Calls: append(calls, s.settle(p, e.fd, o)...)})
+}
+
+// merge makes one of what is said of a mount and what is said of all below it, for where there is but one.
+func (o *options) merge() {
+	o.own = change{
+		set:   o.own.set&^o.all.clear | o.all.set,
+		clear: o.own.clear&^(o.all.set&^accessTimes) | o.all.clear,
+	}
+	o.all = change{}
+	for i := range o.propagations {
+		o.propagations[i].recursive = false
+	}
+}
+
+// settle is the calls that give a gathered mount its attributes and its propagation, as few as will do.
+func (s *Set) settle(p *plan.Plan, fd string, o options) (calls []plan.Call) {
+	rest := o.propagations
+	for _, c := range []struct {
+		change
+		recursive bool
+	}{{o.own, false}, {o.all, true}} {
+		var first propagation
+		if len(rest) > 0 && rest[0].recursive == c.recursive {
+			first, rest = rest[0], rest[1:]
+		}
+		calls = append(calls, s.change(p, fd, c.change, first, c.recursive)...)
+	}
+	for _, next := range rest {
+		calls = append(calls, s.change(p, fd, change{}, next, next.recursive)...)
+	}
+	return calls
+}
+
+// change is one call, or two in a user namespace: there some attributes of what comes from the host can't be cleared, and then the mount keeps them all
+// (mount_namespaces(7), "Restrictions on mount namespaces").
+func (s *Set) change(p *plan.Plan, fd string, c change, to propagation, recursive bool) []plan.Call {
+	if c == (change{}) && to.flag == 0 {
+		return nil
+	}
+	calls := []plan.Call{setattr(plan.Ref(fd), "", unix.AT_EMPTY_PATH, c, to, recursive)}
+	kept := c
+	if c.clear&^accessTimes != 0 || c.set&accessTimes == 0 {
+		kept.clear = 0
+	}
+	if c.set&accessTimes != 0 {
+		kept.clear = accessTimes
+	}
+	if !s.options.Userns || kept == c {
+		return calls
+	}
+	calls[0].Allow = []unix.Errno{unix.EPERM}
+	if kept != (change{}) || to.flag != 0 {
+		calls[0].Result = p.Name("changed")
+		calls = append(calls, setattr(plan.Ref(fd), "", unix.AT_EMPTY_PATH, kept, to, recursive))
+		calls[1].Unless = calls[0].Result
+	}
+	return calls
 }
 
 // why explains the filesystems every container has.
@@ -97,107 +230,36 @@ var why = map[string]string{
 	"cgroup2": "the container's own cgroup, seen as the top",
 }
 
+// unlabelled are filesystems that take no SELinux label when they are mounted, because their files have their own.
+var unlabelled = []string{"proc", "sysfs", "mqueue", "cgroup", "cgroup2"}
+
 // create makes a new filesystem.
-func create(p *plan.Plan, e entry, o options) {
-	fs := p.Name("fs")
-	op := plan.Op{Actor: plan.Child, What: "creating " + e.mount.Type + " for " + e.mount.Destination, Step: step, Why: why[e.mount.Type],
-		Calls: []plan.Call{{Name: "fsopen", Args: []plan.Arg{plan.Str(e.mount.Type), plan.Sym("FSOPEN_CLOEXEC", unix.FSOPEN_CLOEXEC)}, Result: fs}}}
-	source := e.mount.Source
-	if source == "" {
-		source = e.mount.Type
+func (s *Set) create(p *plan.Plan, e entry, o options) {
+	m := e.mount
+	o.merge()
+	if path.IsAbs(m.Source) && o.own.set&unix.MOUNT_ATTR_RDONLY != 0 {
+		o.super = append(o.super, "ro") // a disk that can't be written can only be opened so
 	}
-	for _, d := range append([]string{"source=" + source}, o.data...) {
+	data := append([]string{"source=" + name(m)}, o.super...)
+	data = append(data, o.data...)
+	if s.options.Label != "" && !slices.Contains(unlabelled, m.Type) {
+		data = append(data, "context="+s.options.Label)
+	}
+	fs := p.Name("fs")
+	calls := []plan.Call{{Name: "fsopen", Args: []plan.Arg{plan.Str(m.Type), plan.Sym("FSOPEN_CLOEXEC", unix.FSOPEN_CLOEXEC)}, Result: fs}}
+	for _, d := range data {
 		key, value, has := strings.Cut(d, "=")
-		c := plan.Call{Name: "fsconfig", Args: []plan.Arg{plan.Ref(fs), plan.Sym("FSCONFIG_SET_STRING", unix.FSCONFIG_SET_STRING), plan.Str(key), plan.Str(value), plan.Int(0)}}
+		c := plan.Call{Name: "fsconfig", Args: []plan.Arg{plan.Ref(fs), plan.Sym("FSCONFIG_SET_STRING", unix.FSCONFIG_SET_STRING),
+			plan.Str(key), plan.Str(strings.Trim(value, `"`)), plan.Int(0)}}
 		if !has {
 			c.Args[1], c.Args[3] = plan.Sym("FSCONFIG_SET_FLAG", unix.FSCONFIG_SET_FLAG), plan.Null()
 		}
-		op.Calls = append(op.Calls, c)
-	}
-	op.Calls = append(op.Calls,
-		plan.Call{Name: "fsconfig", Args: []plan.Arg{plan.Ref(fs), plan.Sym("FSCONFIG_CMD_CREATE", unix.FSCONFIG_CMD_CREATE), plan.Null(), plan.Null(), plan.Int(0)}},
-		plan.Call{Name: "fsmount", Args: []plan.Arg{plan.Ref(fs), plan.Sym("FSMOUNT_CLOEXEC", unix.FSMOUNT_CLOEXEC), plan.Sym(o.symbols(), int(o.set))}, Result: e.fd})
-	if o.propagation != 0 {
-		op.Calls = append(op.Calls, plan.Call{Name: "mount_setattr", Args: []plan.Arg{
-			plan.Ref(e.fd), plan.Str(""), plan.Sym("AT_EMPTY_PATH", unix.AT_EMPTY_PATH), attr(0, 0, "0", o.propagation), plan.Int(unix.MOUNT_ATTR_SIZE_VER0),
-		}})
-	}
-	p.Add(op)
-}
-
-// Attach appends the operations of the second half, after [Pivot]: the place of each mount is made if it isn't there, and the mount put on it.
-func (s *Set) Attach(p *plan.Plan) {
-	for _, e := range s.entries {
-		// A link in place of /proc or /sys would have us write to files that only look like the kernel's (CVE-2019-19921).
-		links := e.mount.Type != "proc" && e.mount.Type != "sysfs"
-		attach(p, e.fd, e.mount.Destination, e.file, links)
-	}
-}
-
-func attach(p *plan.Plan, fd, destination string, file, links bool) {
-	calls := makeDirs(p, path.Dir(destination))
-	name := plan.Str(path.Base(destination))
-	parent := plan.AtCWD()
-	if n := len(calls); n > 0 {
-		parent = plan.Ref(calls[n-1].Result)
-	}
-	maybe := []unix.Errno{unix.EEXIST, unix.EROFS}
-	if file {
-		calls = append(calls, plan.Call{Name: "openat", Allow: maybe, Args: []plan.Arg{
-			parent, name, plan.Sym("O_CREAT|O_EXCL|O_CLOEXEC", unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC), plan.Mode(0o644)}})
-	} else {
-		calls = append(calls, plan.Call{Name: "mkdirat", Allow: maybe, Args: []plan.Arg{parent, name, plan.Mode(0o755)}})
-	}
-	place := p.Name("place")
-	where := how(unix.O_PATH, "O_PATH|O_CLOEXEC", 0)
-	if !links {
-		where = plan.Bytes("{O_PATH|O_CLOEXEC, RESOLVE_IN_ROOT|RESOLVE_NO_SYMLINKS}", plan.Words(unix.O_PATH|unix.O_CLOEXEC, 0, unix.RESOLVE_IN_ROOT|unix.RESOLVE_NO_SYMLINKS))
+		calls = append(calls, c)
 	}
 	calls = append(calls,
-		plan.Call{Name: "openat2", Args: []plan.Arg{plan.AtCWD(), plan.Str(destination), where, plan.Int(howSize)}, Result: place},
-		moveMount(fd, place))
-	p.Add(plan.Op{Actor: plan.Child, What: "mounting on " + destination, Step: step, Calls: calls})
-}
-
-// moveMount attaches the mount of one descriptor at the place of another: no name is looked up a second time.
-func moveMount(fd, place string, allow ...unix.Errno) plan.Call {
-	return plan.Call{Name: "move_mount", Allow: allow, Args: []plan.Arg{plan.Ref(fd), plan.Str(""), plan.Ref(place), plan.Str(""),
-		plan.Sym("MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH", unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_EMPTY_PATH)}}
-}
-
-// makeDirs is mkdir -p inside the new root, safe from links that lead elsewhere through /proc. The last call's result is dir; for the root itself there is
-// no call.
-func makeDirs(p *plan.Plan, dir string) []plan.Call {
-	var calls []plan.Call
-	parent, sofar := plan.AtCWD(), ""
-	for part := range strings.SplitSeq(strings.Trim(dir, "/"), "/") {
-		if part == "" {
-			continue
-		}
-		sofar += "/" + part
-		fd := p.Name("dir")
-		calls = append(calls,
-			plan.Call{Name: "mkdirat", Args: []plan.Arg{parent, plan.Str(part), plan.Mode(0o755)}, Allow: []unix.Errno{unix.EEXIST, unix.EROFS}},
-			plan.Call{Name: "openat2", Args: []plan.Arg{plan.AtCWD(), plan.Str(sofar), how(unix.O_PATH|unix.O_DIRECTORY, "O_PATH|O_DIRECTORY|O_CLOEXEC", 0), plan.Int(howSize)}, Result: fd})
-		parent = plan.Ref(fd)
-	}
-	return calls
-}
-
-// WorkingDir appends the operation that goes to a directory, making it if it isn't there, as Docker does.
-func WorkingDir(p *plan.Plan, dir string) error {
-	if !path.IsAbs(dir) {
-		return fmt.Errorf("process.cwd %q is not an absolute path", dir)
-	}
-	op := plan.Op{Actor: plan.Child, What: "going to " + path.Clean(dir), Step: step}
-	op.Calls = makeDirs(p, path.Clean(dir))
-	if n := len(op.Calls); n > 0 {
-		fd := op.Calls[n-1].Result
-		// O_PATH is enough for fchdir(2) and asks for no permission to read.
-		op.Calls = append(op.Calls, plan.Call{Name: "fchdir", Args: []plan.Arg{plan.Ref(fd)}})
-	} else {
-		op.Calls = []plan.Call{{Name: "chdir", Args: []plan.Arg{plan.Str("/")}}}
-	}
-	p.Add(op)
-	return nil
+		plan.Call{Name: "fsconfig", Args: []plan.Arg{plan.Ref(fs), plan.Sym("FSCONFIG_CMD_CREATE", unix.FSCONFIG_CMD_CREATE), plan.Null(), plan.Null(), plan.Int(0)}},
+		plan.Call{Name: "fsmount", Args: []plan.Arg{plan.Ref(fs), plan.Sym("FSMOUNT_CLOEXEC", unix.FSMOUNT_CLOEXEC), plan.Sym(symbols(o.own.set), int(o.own.set))}, Result: e.fd})
+	o.own = change{}
+	p.Add(plan.Op{Actor: plan.Child, What: "creating " + m.Type + " for " + m.Destination, Step: step, Why: why[m.Type],
+		Calls: append(calls, s.settle(p, e.fd, o)...)})
 }

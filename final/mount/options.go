@@ -2,17 +2,16 @@ package mount
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
 )
 
-// An attribute of a mount, as mount_setattr(2) has them, and how it is set and cleared by the options of mount(8).
+// An attribute of a mount, as mount_setattr(2) has them, and the options of mount(8) that set and clear it.
 type attribute struct {
-	set, clear string
-	flag       uint64
-	text       string
+	on, off string
+	flag    uint64
+	text    string
 }
 
 var attributes = []attribute{
@@ -22,80 +21,164 @@ var attributes = []attribute{
 	{"noexec", "exec", unix.MOUNT_ATTR_NOEXEC, "MOUNT_ATTR_NOEXEC"},
 	{"nodiratime", "diratime", unix.MOUNT_ATTR_NODIRATIME, "MOUNT_ATTR_NODIRATIME"},
 	{"nosymfollow", "symfollow", unix.MOUNT_ATTR_NOSYMFOLLOW, "MOUNT_ATTR_NOSYMFOLLOW"},
-	// How access times are kept is one choice of three, in bits of its own.
-	{"noatime", "", unix.MOUNT_ATTR_NOATIME, "MOUNT_ATTR_NOATIME"},
-	{"strictatime", "", unix.MOUNT_ATTR_STRICTATIME, "MOUNT_ATTR_STRICTATIME"},
-	{"relatime", "", unix.MOUNT_ATTR_RELATIME, "0"},
+	// How access times are kept is one choice of three, in bits of its own; relatime, which is none of them, is the kernel's choice.
+	{"noatime", "atime", unix.MOUNT_ATTR_NOATIME, "MOUNT_ATTR_NOATIME"},
+	{"strictatime", "nostrictatime", unix.MOUNT_ATTR_STRICTATIME, "MOUNT_ATTR_STRICTATIME"},
+	{"relatime", "norelatime", unix.MOUNT_ATTR_RELATIME, ""},
 }
 
-// options are a mount's, sorted: attributes of the mount point, whether it is a bind mount, and what is left for the filesystem.
+// accessTimes are the bits of that choice. They are cleared together or not at all.
+const accessTimes = unix.MOUNT_ATTR__ATIME
+
+// A change is what is to be different about a mount's attributes.
+type change struct{ set, clear uint64 }
+
+// take reads an option, if it is an attribute. A later one counts more than an earlier one.
+func (c *change) take(option string) bool {
+	for _, a := range attributes {
+		time := a.flag&accessTimes != 0 || a.flag == unix.MOUNT_ATTR_RELATIME
+		switch {
+		case option == a.on && time:
+			c.set, c.clear = c.set&^accessTimes|a.flag, c.clear|accessTimes
+		case option == a.on:
+			c.set, c.clear = c.set|a.flag, c.clear&^a.flag
+		case option == a.off && time:
+			c.set &^= a.flag
+			if a.flag != 0 {
+				c.clear |= accessTimes
+			}
+		case option == a.off:
+			c.set, c.clear = c.set&^a.flag, c.clear|a.flag
+		default:
+			continue
+		}
+		return true
+	}
+	return false
+}
+
+// symbols are attributes as C would write them.
+func symbols(flags uint64) string {
+	var list []string
+	if flags&accessTimes == accessTimes {
+		list, flags = append(list, "MOUNT_ATTR__ATIME"), flags&^accessTimes
+	}
+	for _, a := range attributes {
+		if flags&a.flag != 0 {
+			list = append(list, a.text)
+		}
+	}
+	if len(list) == 0 {
+		return "0"
+	}
+	return strings.Join(list, "|")
+}
+
+// A propagation says whom news of mounts and unmounts reaches (mount_namespaces(7), "Shared subtrees").
+type propagation struct {
+	flag      uint64
+	text      string
+	recursive bool
+}
+
+var propagations = map[string]propagation{
+	"private":    {unix.MS_PRIVATE, "MS_PRIVATE", false},
+	"slave":      {unix.MS_SLAVE, "MS_SLAVE", false},
+	"shared":     {unix.MS_SHARED, "MS_SHARED", false},
+	"unbindable": {unix.MS_UNBINDABLE, "MS_UNBINDABLE", false},
+}
+
+// parsePropagation reads one with or without the r before it that makes it recursive.
+func parsePropagation(s string) (propagation, bool) {
+	if p, ok := propagations[s]; ok {
+		return p, true
+	}
+	name, recursive := strings.CutPrefix(s, "r")
+	p, ok := propagations[name]
+	p.recursive = true
+	return p, ok && recursive
+}
+
+// options are a mount's, sorted.
 type options struct {
-	set, clear  uint64
-	text        []string // the names of what is set
-	bind        bool
-	recursive   bool // rbind: with the mounts below
-	rattr       bool // the attributes are for the mounts below too (rro and the like)
-	propagation uint64
-	data        []string // for the filesystem: key or key=value
+	own, all     change // attributes of the mount itself; of those below it, too
+	propagations []propagation
+	bind         bool
+	recursive    bool // rbind: with the mounts below
+	idmap        bool
+	idmapAll     bool // ridmap: of the mounts below, too
+	copyUp       bool
+	super        []string // for any filesystem, as flags
+	data         []string // for the filesystem alone: key or key=value
 }
 
-var propagations = map[string]uint64{
-	"private": unix.MS_PRIVATE, "slave": unix.MS_SLAVE, "shared": unix.MS_SHARED, "unbindable": unix.MS_UNBINDABLE,
+// superFlags are options of a filesystem, not of a mount, that fsconfig(2) takes as flags. A bind mount is of a filesystem that has its own already.
+var superFlags = map[string]bool{
+	"sync": true, "async": true, "dirsync": true, "lazytime": true, "nolazytime": true, "mand": true, "nomand": true,
 }
 
-var propagationNames = map[uint64]string{
-	unix.MS_PRIVATE: "MS_PRIVATE", unix.MS_SLAVE: "MS_SLAVE", unix.MS_SHARED: "MS_SHARED", unix.MS_UNBINDABLE: "MS_UNBINDABLE",
-}
+// ignored are options that have nothing to say: silent and loud are about the kernel's log, and file versions (iversion) are kept by a filesystem that has them
+// whether one asks or not, since Linux 6.2.
+var ignored = map[string]bool{"defaults": true, "silent": true, "loud": true, "iversion": true, "noiversion": true}
 
-// parseOptions sorts the options of a mount in the OCI specification ("Linux mount options", config.md).
+// parseOptions sorts the options of a mount in the OCI specification (config.md, "Linux mount options"). A string of several, as mount(2) takes it, is taken
+// apart.
 func parseOptions(list []string) (options, error) {
 	var o options
-	for _, s := range list {
-		name, recursive := strings.CutPrefix(s, "r")
-		switch {
-		case s == "defaults":
-		case s == "bind" || s == "rbind":
-			o.bind, o.recursive = true, s == "rbind"
-		case o.attribute(s):
-		case propagations[s] != 0:
-			o.propagation = propagations[s]
-		case recursive && propagations[name] != 0:
-			o.propagation = propagations[name]
-		case recursive && o.attribute(name):
-			o.rattr = true
-		case s == "idmap" || s == "ridmap" || s == "tmpcopyup" || s == "remount":
-			return o, fmt.Errorf("the mount option %q is not supported", s)
-		default:
-			o.data = append(o.data, s)
+	for _, several := range list {
+		for _, s := range split(several) {
+			if err := o.take(s); err != nil {
+				return o, err
+			}
 		}
 	}
 	return o, nil
 }
 
-// attribute takes s if it is one.
-func (o *options) attribute(s string) bool {
-	for _, a := range attributes {
-		switch s {
-		case "":
-			return false
-		case a.set:
-			o.set |= a.flag
-			o.text = append(o.text, a.text)
-			return true
-		case a.clear:
-			o.set &^= a.flag
-			o.clear |= a.flag
-			o.text = slices.DeleteFunc(o.text, func(t string) bool { return t == a.text })
-			return true
-		}
+func (o *options) take(s string) error {
+	name, recursive := strings.CutPrefix(s, "r")
+	if p, ok := parsePropagation(s); ok {
+		o.propagations = append(o.propagations, p)
+		return nil
 	}
-	return false
+	switch {
+	case s == "" || ignored[s]:
+	case s == "bind" || s == "rbind":
+		o.bind, o.recursive = true, o.recursive || recursive
+	case o.own.take(s):
+	case recursive && o.all.take(name):
+	case s == "idmap" || s == "ridmap":
+		o.idmap, o.idmapAll = true, o.idmapAll || recursive
+	case s == "tmpcopyup":
+		o.copyUp = true
+	case s == "remount":
+		return fmt.Errorf("the option %q is not supported: a container's mounts are all new", s)
+	case superFlags[s]:
+		o.super = append(o.super, s)
+	default:
+		key, value, _ := strings.Cut(s, "=")
+		if len(key) > maxValue || len(value) > maxValue {
+			return fmt.Errorf("the option %q is longer than the %d bytes that fsconfig(2) takes", s, maxValue)
+		}
+		o.data = append(o.data, s)
+	}
+	return nil
 }
 
-// symbols is what is set, as C would write it.
-func (o options) symbols() string {
-	if len(o.text) == 0 {
-		return "0"
+// maxValue is the longest key or value of an option, in bytes.
+const maxValue = 255
+
+// split takes a string of options apart at its commas, but for those in quotes (an SELinux label has some) or after a backslash (overlay).
+func split(s string) []string {
+	var list []string
+	start, quoted := 0, false
+	for i := range len(s) {
+		switch {
+		case s[i] == '"':
+			quoted = !quoted
+		case s[i] == ',' && !quoted && (i == 0 || s[i-1] != '\\'):
+			list, start = append(list, s[start:i]), i+1
+		}
 	}
-	return strings.Join(o.text, "|")
+	return append(list, s[start:])
 }

@@ -4,7 +4,11 @@
 package namespace
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"maps"
+	"os"
 	"slices"
 	"strings"
 
@@ -20,22 +24,24 @@ const (
 	stepCgroups = "04-cgroups"
 )
 
-// A kind is one type of namespace: its name in the OCI specification, its flag, and in what order it is joined.
+// A kind is one type of namespace: its name in the OCI specification, its name in /proc/PID/ns, and its flag.
 type kind struct {
 	name specs.LinuxNamespaceType
+	file string
 	flag int
 	text string
 }
 
 // kinds, the user namespace first: it decides what one may do in the others.
 var kinds = []kind{
-	{specs.UserNamespace, unix.CLONE_NEWUSER, "CLONE_NEWUSER"},
-	{specs.MountNamespace, unix.CLONE_NEWNS, "CLONE_NEWNS"},
-	{specs.UTSNamespace, unix.CLONE_NEWUTS, "CLONE_NEWUTS"},
-	{specs.IPCNamespace, unix.CLONE_NEWIPC, "CLONE_NEWIPC"},
-	{specs.PIDNamespace, unix.CLONE_NEWPID, "CLONE_NEWPID"},
-	{specs.NetworkNamespace, unix.CLONE_NEWNET, "CLONE_NEWNET"},
-	{specs.CgroupNamespace, unix.CLONE_NEWCGROUP, "CLONE_NEWCGROUP"},
+	{specs.UserNamespace, "user", unix.CLONE_NEWUSER, "CLONE_NEWUSER"},
+	{specs.MountNamespace, "mnt", unix.CLONE_NEWNS, "CLONE_NEWNS"},
+	{specs.UTSNamespace, "uts", unix.CLONE_NEWUTS, "CLONE_NEWUTS"},
+	{specs.IPCNamespace, "ipc", unix.CLONE_NEWIPC, "CLONE_NEWIPC"},
+	{specs.PIDNamespace, "pid", unix.CLONE_NEWPID, "CLONE_NEWPID"},
+	{specs.NetworkNamespace, "net", unix.CLONE_NEWNET, "CLONE_NEWNET"},
+	{specs.CgroupNamespace, "cgroup", unix.CLONE_NEWCGROUP, "CLONE_NEWCGROUP"},
+	{specs.TimeNamespace, "time", unix.CLONE_NEWTIME, "CLONE_NEWTIME"},
 }
 
 // A Set is the namespaces a container gets: by type, and with the path of an existing one where it joins that.
@@ -43,25 +49,33 @@ type Set struct {
 	paths map[specs.LinuxNamespaceType]string
 }
 
-// New reads the set from a configuration. It refuses what isn't supported: a type not known here, one named twice, and joining a user or pid
-// namespace, for which a child would have to be forked twice.
+// New reads the set from a configuration. It refuses a type that isn't known and one named twice.
 func New(list []specs.LinuxNamespace) (Set, error) {
 	s := Set{paths: map[specs.LinuxNamespaceType]string{}}
 	for _, n := range list {
 		if _, twice := s.paths[n.Type]; twice {
 			return s, fmt.Errorf("linux.namespaces names %s twice", n.Type)
 		}
-		if n.Path != "" && (n.Type == specs.UserNamespace || n.Type == specs.PIDNamespace) {
-			return s, fmt.Errorf("linux.namespaces: joining an existing %s namespace is not supported", n.Type)
+		if n.Path != "" && !strings.HasPrefix(n.Path, "/") {
+			return s, fmt.Errorf("linux.namespaces: the path %q of the %s namespace is not absolute", n.Path, n.Type)
 		}
 		s.paths[n.Type] = n.Path
 	}
 	for t := range s.paths {
 		if !slices.ContainsFunc(kinds, func(k kind) bool { return k.name == t }) {
-			return s, fmt.Errorf("linux.namespaces: the type %q is not supported", t)
+			return s, fmt.Errorf("linux.namespaces: there is no type %q (namespaces(7))", t)
 		}
 	}
 	return s, nil
+}
+
+// Types are the names of all types, as the OCI specification has them.
+func Types() []specs.LinuxNamespaceType {
+	var list []specs.LinuxNamespaceType
+	for _, k := range kinds {
+		list = append(list, k.name)
+	}
+	return list
 }
 
 // Has tells whether the container has a namespace of this type apart from the host's.
@@ -70,34 +84,188 @@ func (s Set) Has(t specs.LinuxNamespaceType) bool { _, ok := s.paths[t]; return 
 // New tells whether it gets a new one.
 func (s Set) New(t specs.LinuxNamespaceType) bool { path, ok := s.paths[t]; return ok && path == "" }
 
-// Clone appends the clone(2) that makes all new namespaces at once, but for the cgroup namespace.
-func (s Set) Clone(p *plan.Plan) {
+// Own tells whether the container would be in our own namespace of this type, because it has none or the path of ours.
+func (s Set) Own(t specs.LinuxNamespaceType) (bool, error) {
+	path, ok := s.paths[t]
+	if !ok || path == "" {
+		return !ok, nil
+	}
+	var theirs, ours unix.Stat_t
+	file := kinds[slices.IndexFunc(kinds, func(k kind) bool { return k.name == t })].file
+	if err := errors.Join(unix.Stat(path, &theirs), unix.Stat("/proc/self/ns/"+file, &ours)); err != nil {
+		return false, fmt.Errorf("linux.namespaces: looking at %s: %w", path, err)
+	}
+	return theirs.Dev == ours.Dev && theirs.Ino == ours.Ino, nil
+}
+
+// Flags are the CLONE_NEW* of all of its namespaces.
+func (s Set) Flags() int {
 	flags := 0
+	for _, k := range kinds {
+		if s.Has(k.name) {
+			flags |= k.flag
+		}
+	}
+	return flags
+}
+
+// fresh are the flags of the new ones but those named, and their text.
+func (s Set) fresh(but ...int) (flags int, text string) {
 	var names []string
 	for _, k := range kinds {
-		if s.New(k.name) && k.flag != unix.CLONE_NEWCGROUP {
+		if s.New(k.name) && !slices.Contains(but, k.flag) {
 			flags |= k.flag
 			names = append(names, k.text)
 		}
 	}
-	p.Clone(flags, strings.Join(names, "|"), "a process whose namespaces are new: what it changes there, only it and its children see", stepPID)
+	return flags, strings.Join(names, "|")
 }
 
-// Join appends the child's operations that enter existing namespaces.
-func (s Set) Join(p *plan.Plan) {
-	for _, k := range kinds {
-		path := s.paths[k.name]
-		if path == "" {
-			continue
-		}
-		fd := p.Name("ns")
-		p.Add(plan.Op{Actor: plan.Child, What: fmt.Sprintf("joining the %s namespace %s", k.name, path), Step: stepUTS,
-			Why: "a namespace that somebody else made",
-			Calls: []plan.Call{
-				{Name: "openat", Args: []plan.Arg{plan.AtCWD(), plan.Str(path), plan.Sym("O_RDONLY|O_CLOEXEC", unix.O_RDONLY|unix.O_CLOEXEC)}, Result: fd},
-				{Name: "setns", Args: []plan.Arg{plan.Ref(fd), plan.Sym(k.text, k.flag)}},
-			}})
+const whyClone = "a process whose namespaces are new: what it changes there, only it and its children see"
+
+// Enter appends the operations that bring a child into its namespaces, but for a new cgroup namespace ([Set.Cgroup]). begun appends what comes as soon as
+// there is a child in its user namespace, if it gets one: the mapping of ids, and whatever else is done to a process that hasn't done anything yet.
+//
+// When all namespaces are new it takes one clone(2). Otherwise the child joins and makes them one after the other, and forks again where only later children would
+// be inside.
+func (s Set) Enter(p *plan.Plan, offsets map[string]specs.LinuxTimeOffset, begun func()) error {
+	if len(offsets) > 0 && !s.New(specs.TimeNamespace) {
+		return fmt.Errorf("linux.timeOffsets need a new time namespace: add one to linux.namespaces")
 	}
+	if s.together() {
+		flags, text := s.fresh(unix.CLONE_NEWCGROUP)
+		p.Clone(flags, text, whyClone, stepPID)
+		begun()
+		return nil
+	}
+	p.Clone(0, "", "it joins namespaces one after the other, as some of them exist already", stepPID)
+	s.join(p)
+	if s.New(specs.UserNamespace) {
+		unshare(p, unix.CLONE_NEWUSER, "CLONE_NEWUSER", "what comes after it belongs to it")
+	}
+	begun()
+	if flags, text := s.fresh(unix.CLONE_NEWUSER, unix.CLONE_NEWCGROUP); flags != 0 {
+		unshare(p, flags, text, whyClone)
+	}
+	if err := timeOffsets(p, offsets); err != nil {
+		return err
+	}
+	if s.Has(specs.PIDNamespace) || s.Has(specs.TimeNamespace) {
+		p.Refork("a pid or time namespace takes in only children that come later", stepPID)
+	}
+	return nil
+}
+
+// together tells whether one clone(2) makes all there is. It makes no time namespace: the flag has the place of a signal in it.
+func (s Set) together() bool {
+	for t, path := range s.paths {
+		if path != "" || t == specs.TimeNamespace {
+			return false
+		}
+	}
+	return true
+}
+
+func unshare(p *plan.Plan, flags int, text, why string) {
+	p.Add(plan.Op{Actor: plan.Child, What: "making namespaces", Why: why, Step: stepUTS,
+		Calls: []plan.Call{{Name: "unshare", Args: []plan.Arg{plan.Sym(text, flags)}}}})
+}
+
+// join appends the child's operations that enter existing namespaces. All are opened first, by the host's names. Whether a user namespace gives or takes the right
+// to enter another depends on whose that is (setns(2)): so the others are tried before it and, where that was refused, after it.
+func (s Set) join(p *plan.Plan) {
+	type open struct {
+		kind
+		path, fd, done string
+	}
+	var list []open
+	for _, k := range kinds {
+		if path := s.paths[k.name]; path != "" {
+			list = append(list, open{k, path, p.Name("ns"), p.Name("joined")})
+		}
+	}
+	if len(list) == 0 {
+		return
+	}
+	op := plan.Op{Actor: plan.Child, What: "opening existing namespaces", Step: stepUTS, Why: "by names of the host, before it sees anything else"}
+	for _, o := range list {
+		op.Calls = append(op.Calls, plan.Call{Name: "openat", Result: o.fd, Args: []plan.Arg{
+			plan.AtCWD(), plan.Str(o.path), plan.Sym("O_RDONLY|O_CLOEXEC", unix.O_RDONLY|unix.O_CLOEXEC)}})
+	}
+	p.Add(op)
+	joinsUser := s.Has(specs.UserNamespace) && !s.New(specs.UserNamespace)
+	enter := func(o open, again bool) {
+		c := plan.Call{Name: "setns", Result: o.done, Args: []plan.Arg{plan.Ref(o.fd), plan.Sym(o.text, o.flag)}}
+		op := plan.Op{Actor: plan.Child, What: fmt.Sprintf("joining the %s namespace %s", o.name, o.path), Step: stepUTS, Why: "a namespace that somebody else made"}
+		switch {
+		case again:
+			c.Unless, op.Why = o.done, "if it wasn't allowed before"
+		case joinsUser && o.flag != unix.CLONE_NEWUSER:
+			c.Allow = []unix.Errno{unix.EPERM}
+		}
+		op.Calls = []plan.Call{c}
+		p.Add(op)
+	}
+	for _, o := range list {
+		if o.flag != unix.CLONE_NEWUSER {
+			enter(o, false)
+		}
+	}
+	if !joinsUser {
+		return
+	}
+	enter(list[0], false) // kinds has it first
+	for _, o := range list[1:] {
+		enter(o, true)
+	}
+}
+
+// Join appends the child's operations that enter the namespaces of a running process, all at once; pidfd names the descriptor of that process and flags is what differs ([Differ]).
+func Join(p *plan.Plan, pidfd string, flags int) {
+	if flags == 0 {
+		return
+	}
+	var names []string
+	for _, k := range kinds {
+		if flags&k.flag != 0 {
+			names = append(names, k.text)
+		}
+	}
+	p.Add(plan.Op{Actor: plan.Child, What: "joining the container's namespaces", Step: stepUTS, Why: "with them come its root directory and its mounts (setns(2))",
+		Calls: []plan.Call{{Name: "setns", Args: []plan.Arg{plan.Ref(pidfd), plan.Sym(strings.Join(names, "|"), flags)}}}})
+}
+
+// Differ tells in which namespaces a process is that this one isn't in, as CLONE_NEW* flags.
+func Differ(pid int) (int, error) {
+	flags := 0
+	for _, k := range kinds {
+		theirs, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/%s", pid, k.file))
+		if err != nil {
+			if k.flag == unix.CLONE_NEWTIME && errors.Is(err, fs.ErrNotExist) {
+				continue // a kernel without them
+			}
+			return 0, fmt.Errorf("looking at the namespaces of process %d: %w", pid, err)
+		}
+		if ours, err := os.Readlink("/proc/self/ns/" + k.file); err != nil || ours != theirs {
+			flags |= k.flag
+		}
+	}
+	return flags, nil
+}
+
+// timeOffsets appends the child's operation that sets the clocks of its new time namespace, which is possible until somebody is in it (time_namespaces(7)).
+func timeOffsets(p *plan.Plan, offsets map[string]specs.LinuxTimeOffset) error {
+	var lines strings.Builder
+	for _, clock := range slices.Sorted(maps.Keys(offsets)) {
+		if clock != "monotonic" && clock != "boottime" {
+			return fmt.Errorf("linux.timeOffsets: there is no clock %q: it is monotonic or boottime", clock)
+		}
+		fmt.Fprintf(&lines, "%s %d %d\n", clock, offsets[clock].Secs, offsets[clock].Nanosecs)
+	}
+	if len(offsets) > 0 {
+		p.Add(plan.Op{Actor: plan.Child, What: "setting the clocks of the time namespace", Calls: p.WriteFile(plan.Str("/proc/self/timens_offsets"), plan.Str(lines.String()))})
+	}
+	return nil
 }
 
 // Cgroup appends the child's operation that makes its own cgroup the top of what it sees. It comes after the child has joined that cgroup.

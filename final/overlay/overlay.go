@@ -28,6 +28,10 @@ type Mount struct {
 	// User says that the caller is root in a user namespace only: overlayfs then keeps its marks in user.* attributes
 	// rather than trusted.*, which an ordinary user can't write.
 	User bool
+	// Volatile says that what is written is not wanted any more should the machine fail. Else all that any program has written to the filesystem below Upper
+	// is forced to the disk when the overlay is unmounted, and a container's end waits for it ("Volatile mount" in the kernel's overlayfs.rst). Such an
+	// Upper can't be mounted a second time.
+	Volatile bool
 }
 
 // Add appends the child's operation. Layers are named relative to the directory they share, so that more of them fit into the page that mount(2)
@@ -62,6 +66,9 @@ func (m Mount) options(dir string) (string, error) {
 	s := "lowerdir=" + strings.Join(lower, ":") + ",upperdir=" + escape(m.Upper, `\,`) + ",workdir=" + escape(m.Work, `\,`)
 	if m.User {
 		s += ",userxattr"
+	}
+	if m.Volatile {
+		s += ",volatile"
 	}
 	if len(s) > maxOptions {
 		return "", fmt.Errorf("mounting an overlay: the names of %d layers don't fit into the %d bytes mount(2) takes: %w", len(lower), maxOptions, unix.E2BIG)

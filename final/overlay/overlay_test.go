@@ -13,9 +13,9 @@ import (
 )
 
 func TestOptions(t *testing.T) {
-	m := Mount{Lower: []string{"/s/layers/a", "/s/layers/b:c,d"}, Upper: `/u,p\x`, Work: "/w", User: true}
+	m := Mount{Lower: []string{"/s/layers/a", "/s/layers/b:c,d"}, Upper: `/u,p\x`, Work: "/w", User: true, Volatile: true}
 	got, err := m.options(common(m.Lower))
-	want := `lowerdir=b\:c\,d:a,upperdir=/u\,p\\x,workdir=/w,userxattr`
+	want := `lowerdir=b\:c\,d:a,upperdir=/u\,p\\x,workdir=/w,userxattr,volatile`
 	if err != nil || got != want {
 		t.Errorf("got %s, %v; want %s", got, err, want)
 	}

@@ -29,11 +29,12 @@ type report struct {
 }
 
 const (
-	failed  int32 = iota + 1
-	timed         // one call is done; sent only when someone listens
-	turn          // the parent's turn
-	running       // next is execve, whose success nobody can report
-	reports = unsafe.Sizeof(report{})
+	failed   int32 = iota + 1
+	timed          // one call is done; sent only when someone listens
+	turn           // the parent's turn
+	running        // next is execve, whose success nobody can report
+	reforked       // another process goes on; at is its pid
+	reports  = unsafe.Sizeof(report{})
 )
 
 // A child is everything the forked process may touch, prepared before the fork.
@@ -43,6 +44,7 @@ type child struct {
 	socket  uintptr // the child's end
 	other   uintptr // the parent's end, to close
 	timed   bool
+	alone   bool // nobody listens any more
 	report  report
 	before  unix.Timespec
 	after   unix.Timespec
@@ -53,11 +55,11 @@ type child struct {
 //
 //go:noinline
 //go:norace
-func (c *child) fork(flags uintptr, pidfd uintptr) (int, unix.Errno) {
+func (c *child) fork(in *instruction) (int, unix.Errno) {
 	syscall.ForkLock.Lock()
 	beforeFork()
 	// From here to afterFork nothing may allocate, take a lock or grow the stack.
-	pid, _, errno := syscall.RawSyscall6(unix.SYS_CLONE, flags, 0, pidfd, 0, 0, 0)
+	pid, _, errno := syscall.RawSyscall6(in.nr, in.args[0], in.args[1], in.args[2], 0, 0, 0)
 	if errno != 0 || pid != 0 {
 		afterFork()
 		syscall.ForkLock.Unlock()
@@ -74,10 +76,11 @@ func (c *child) fork(flags uintptr, pidfd uintptr) (int, unix.Errno) {
 //go:norace
 func (c *child) run() {
 	syscall.RawSyscall6(unix.SYS_CLOSE, c.other, 0, 0, 0, 0, 0)
-	announced, denied := false, false
+	announced, denied, broken := false, false, false
 	var errno unix.Errno
+	var in *instruction
 	for i := range c.code {
-		in := &c.code[i]
+		in = &c.code[i]
 		c.report.at = int32(i)
 		switch in.kind {
 		case passOn:
@@ -87,8 +90,21 @@ func (c *child) run() {
 		case await:
 			c.receiveResults()
 			continue
+		case leave:
+			c.say(running, 0)
+			syscall.RawSyscall6(unix.SYS_CLOSE, c.socket, 0, 0, 0, 0, 0)
+			c.alone, announced = true, true
+			continue
+		case refork:
+			if errno = c.refork(in); errno == 0 {
+				continue
+			}
+			broken = true
 		}
-		if in.nr == unix.SYS_EXECVE && !announced {
+		if broken {
+			break
+		}
+		if c.final(i) && !announced {
 			if c.say(running, 0) != 0 {
 				break // the parent is gone, perhaps before PR_SET_PDEATHSIG was set: nobody wants the program any more
 			}
@@ -102,15 +118,64 @@ func (c *child) run() {
 			break
 		}
 		// execvp(3): a program that was found but may not be run is the better explanation than one not found.
-		denied = denied || in.nr == unix.SYS_EXECVE && errno == unix.EACCES
+		denied = denied || (in.nr == unix.SYS_EXECVE || in.nr == unix.SYS_FACCESSAT2) && errno == unix.EACCES
 	}
 	if denied && errno == unix.ENOENT {
 		errno = unix.EACCES
 	}
 	c.say(failed, errno)
-	for {
-		syscall.RawSyscall6(unix.SYS_EXIT_GROUP, 125, 0, 0, 0, 0, 0)
+	c.exit(in, errno)
+}
+
+// final tells whether instruction i is the end: execve, exit, or the filter that is put in place right before it, which may not let us report any more.
+//
+//go:nosplit
+//go:norace
+func (c *child) final(i int) bool {
+	nr := c.code[i].nr
+	return nr == unix.SYS_EXECVE || nr == unix.SYS_EXIT_GROUP || nr == unix.SYS_SECCOMP && i+1 < len(c.code) && c.code[i+1].nr == unix.SYS_EXECVE
+}
+
+// exit ends the child that failed. The code matters to a child that is alone: it is all that is ever heard of it.
+//
+//go:nosplit
+//go:norace
+func (c *child) exit(in *instruction, errno unix.Errno) {
+	code := uintptr(125)
+	if in.nr == unix.SYS_EXECVE {
+		code = 126
+		if errno == unix.ENOENT || errno == unix.ENOTDIR {
+			code = 127
+		}
 	}
+	end(code)
+}
+
+// nowhere is an address that nothing is at.
+var nowhere *int32
+
+// end is exit_group(2). Where a filter answers that with an error, a wild pointer does it.
+//
+//go:nosplit
+//go:norace
+func end(code uintptr) {
+	syscall.RawSyscall6(unix.SYS_EXIT_GROUP, code, 0, 0, 0, 0, 0)
+	*nowhere = 0
+}
+
+// refork returns in the new process; the one that calls it tells the parent who that is, and ends.
+//
+//go:nosplit
+//go:norace
+func (c *child) refork(in *instruction) unix.Errno {
+	pid, _, errno := syscall.RawSyscall6(unix.SYS_CLONE, in.args[0], 0, 0, 0, 0, 0)
+	if errno != 0 || pid == 0 {
+		return errno
+	}
+	c.report.at = int32(pid)
+	c.say(reforked, 0)
+	end(0)
+	return 0
 }
 
 // call makes one system call and keeps its result. A call that names a missing result is passed over, and has none itself.
@@ -118,24 +183,21 @@ func (c *child) run() {
 //go:nosplit
 //go:norace
 func (c *child) call(in *instruction) unix.Errno {
-	for i := range in.refs {
-		slot := in.refs[i]
-		if slot < 0 {
-			continue
+	if !fillIn(in, c.results) {
+		c.report.skip, c.report.took = 1, 0
+		if c.timed {
+			c.say(timed, 0)
 		}
-		if c.results[slot] == unset {
-			c.report.skip, c.report.took = 1, 0
-			if c.timed {
-				c.say(timed, 0)
-			}
-			return 0
-		}
-		in.args[i] = uintptr(c.results[slot])
+		return 0
 	}
 	if c.timed {
 		syscall.RawSyscall6(unix.SYS_CLOCK_GETTIME, unix.CLOCK_MONOTONIC, uintptr(unsafe.Pointer(&c.before)), 0, 0, 0, 0)
 	}
 	n, _, errno := syscall.RawSyscall6(in.nr, in.args[0], in.args[1], in.args[2], in.args[3], in.args[4], in.args[5])
+	// A rename or a mount anywhere on the machine makes a ".." under RESOLVE_IN_ROOT fail so, and asks for another try (openat2(2)).
+	for tries := 0; errno == unix.EAGAIN && in.nr == unix.SYS_OPENAT2 && tries < 1000; tries++ {
+		n, _, errno = syscall.RawSyscall6(in.nr, in.args[0], in.args[1], in.args[2], in.args[3], in.args[4], in.args[5])
+	}
 	if errno == 0 && in.result >= 0 {
 		c.results[in.result] = int64(n)
 	}
@@ -146,6 +208,39 @@ func (c *child) call(in *instruction) unix.Errno {
 		c.say(timed, errno)
 	}
 	return errno
+}
+
+// fillIn puts results where a call names them. It tells whether all are there; if not, the call is passed over.
+//
+//go:nosplit
+//go:norace
+func fillIn(in *instruction, results []int64) bool {
+	if in.when >= 0 && results[in.when] == unset || in.unless >= 0 && results[in.unless] != unset {
+		return false
+	}
+	for i := range in.refs {
+		if slot := in.refs[i]; slot >= 0 {
+			if results[slot] == unset {
+				return false
+			}
+			in.args[i] = uintptr(results[slot])
+		}
+	}
+	for i := range in.fills {
+		f := &in.fills[i]
+		n := results[f.slot]
+		switch {
+		case n == unset:
+			return false
+		case f.size == 2:
+			*(*uint16)(f.at) = uint16(n)
+		case f.size == 4:
+			*(*uint32)(f.at) = uint32(n)
+		default:
+			*(*uint64)(f.at) = uint64(n)
+		}
+	}
+	return true
 }
 
 //go:nosplit
@@ -164,6 +259,9 @@ func allowed(in *instruction, errno unix.Errno) bool {
 //go:nosplit
 //go:norace
 func (c *child) say(kind int32, errno unix.Errno) unix.Errno {
+	if c.alone {
+		return 0
+	}
 	c.report.kind, c.report.errno = kind, int32(errno)
 	return c.send(uintptr(unsafe.Pointer(&c.report)), reports)
 }
@@ -178,8 +276,8 @@ func (c *child) sendResults() {
 //go:norace
 func (c *child) send(p, n uintptr) unix.Errno {
 	for {
-		// MSG_NOSIGNAL: the other end may be gone, and SIGPIPE would hide why.
-		_, _, errno := syscall.RawSyscall6(unix.SYS_SENDTO, c.socket, p, n, unix.MSG_NOSIGNAL, 0, 0)
+		// write(2), not send(2): profiles of seccomp are made for runtimes that report by it. If the other end is gone, SIGPIPE ends the child, and well so.
+		_, _, errno := syscall.RawSyscall6(unix.SYS_WRITE, c.socket, p, n, 0, 0, 0)
 		if errno != unix.EINTR {
 			return errno
 		}
@@ -197,9 +295,7 @@ func (c *child) receiveResults() {
 			continue
 		}
 		if errno != 0 || n == 0 {
-			for {
-				syscall.RawSyscall6(unix.SYS_EXIT_GROUP, 125, 0, 0, 0, 0, 0)
-			}
+			end(125)
 		}
 		return
 	}

@@ -21,15 +21,27 @@ type instruction struct {
 	args   [6]uintptr
 	refs   [6]int // the slot whose result replaces the argument, or -1
 	result int    // the slot for what the call returns, or -1
+	when   int    // the slot that must have a result, or -1
+	unless int    // the slot that must have none, or -1
+	fills  []fill // fields of structures that are results
 	allow  []unix.Errno
 	op     int // where it stands in the plan
 	call   int
+}
+
+// A fill is a field of a structure that takes a result.
+type fill struct {
+	slot int
+	at   unsafe.Pointer
+	size int
 }
 
 const (
 	doCall uint8 = iota
 	passOn       // tell the parent it's its turn, with all results
 	await        // wait for one's own turn
+	refork       // go on as another process
+	leave        // go on alone
 )
 
 // A program is a plan laid out in memory.
@@ -40,6 +52,7 @@ type program struct {
 	results []int64 // by slot
 	pidfd   int32   // where clone puts it
 	keep    runtime.Pinner
+	fills   []fill // of the instruction in the making
 }
 
 // compile lays the plan out. Results of inputs are known from the start.
@@ -62,7 +75,7 @@ func (p *Plan) compile(inputs map[string]int) (*program, error) {
 			g.code = append(g.code, instruction{kind: kind, op: i})
 			next = op.Actor
 		}
-		if op.Calls[0].Name == "clone" && i+1 < len(p.Ops) {
+		if op.Actor == Parent && op.Calls[0].Clones() && i+1 < len(p.Ops) {
 			cloned, next = true, p.Ops[i+1].Actor
 		}
 		for j, c := range op.Calls {
@@ -74,6 +87,9 @@ func (p *Plan) compile(inputs map[string]int) (*program, error) {
 				}
 				in.op, in.call = i, j
 				g.code = append(g.code, in)
+				if in.kind == refork {
+					g.code = append(g.code, instruction{kind: await, op: i})
+				}
 			}
 		}
 	}
@@ -95,15 +111,24 @@ func (g *program) declare(c Call) {
 		g.slot(c.Result)
 	}
 	for _, a := range c.Args {
-		if a.kind == argOut {
-			g.slot(a.text)
+		for _, part := range append([]Arg{a}, a.parts...) {
+			if part.kind == argOut {
+				g.slot(part.text)
+			}
 		}
 	}
 }
 
 // instruction lays out one call.
 func (g *program) instruction(c Call) (instruction, error) {
-	in := instruction{kind: doCall, nargs: uint8(len(c.Args)), nr: syscalls[c.Name], result: -1, allow: c.Allow}
+	in := instruction{kind: doCall, nargs: uint8(len(c.Args)), nr: syscalls[c.Name], result: -1, when: g.known(c.If), unless: g.known(c.Unless), allow: c.Allow}
+	switch {
+	case c.Name == LetGo:
+		in.kind = leave
+	case c.Name == "clone" && len(c.Args) == 1:
+		in.kind = refork
+	}
+	g.fills = nil
 	for i := range in.refs {
 		in.refs[i] = -1
 	}
@@ -121,7 +146,37 @@ func (g *program) instruction(c Call) (instruction, error) {
 		}
 		in.args[i] = word
 	}
+	in.fills = g.fills
 	return in, nil
+}
+
+// known is the slot of a name, or -1 for none.
+func (g *program) known(name string) int {
+	if name == "" {
+		return -1
+	}
+	return g.slot(name)
+}
+
+// structure lays out the fields of one, and notes those that are results.
+func (g *program) structure(a Arg) (uintptr, error) {
+	b := make([]byte, max(a.size(), 8))
+	at := 0
+	for i, f := range a.parts {
+		size := a.sizes[i]
+		if f.kind == argRef {
+			g.fills = append(g.fills, fill{slot: g.slots[f.text], at: unsafe.Pointer(&b[at]), size: size})
+		} else {
+			word, err := g.word(f)
+			if err != nil {
+				return 0, err
+			}
+			// Little-endian, as every machine that this is built for: the low bytes come first.
+			copy(b[at:at+size], binary.LittleEndian.AppendUint64(nil, uint64(word)))
+		}
+		at += size
+	}
+	return g.address(unsafe.Pointer(&b[0])), nil
 }
 
 // word is an argument as the kernel takes it: a number, or the address of pinned memory.
@@ -138,6 +193,8 @@ func (g *program) word(a Arg) (uintptr, error) {
 		return g.address(unsafe.Pointer(&a.bytes[0])), nil
 	case argOut:
 		return g.address(unsafe.Pointer(&g.pidfd)), nil
+	case argStruct:
+		return g.structure(a)
 	case argList:
 		array := make([]uintptr, len(a.list)+1)
 		for i, s := range a.list {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -46,11 +47,36 @@ type Call struct {
 	// Allow lists the errors that are no failure. A call that failed so has no result, and a later call that
 	// names that result is passed over.
 	Allow []unix.Errno
+	// If and Unless name a result: the call is passed over if it is missing, or if it is there.
+	If, Unless string
+	// Program says more about what [RunProgram] runs. It may be nil.
+	Program *Program
 }
 
-// RunProgram is the one Call name that isn't a system call: the parent runs a program and waits for it. Two programs exist
-// to be used so, newuidmap(1) and newgidmap(1), because only they are trusted with subordinate ids.
-const RunProgram = "run"
+// The Call names that are no system calls.
+const (
+	// RunProgram has the parent run a program, the call's arguments, and wait for it: newuidmap(1) and newgidmap(1), because
+	// only they are trusted with subordinate ids, and the hooks of a configuration.
+	RunProgram = "run"
+	// CopyTree has the parent copy what is below one directory into another, both descriptors of its own.
+	CopyTree = "copytree"
+	// LetGo has the child tell the parent that all is well and go on by itself; see [Plan.Leave].
+	LetGo = "leave"
+)
+
+// A Program is how [RunProgram] runs one.
+type Program struct {
+	// Path is the file that is executed. If it is empty, that is the first argument, looked for in PATH.
+	Path string
+	// Env is its whole environment. If it is nil, that is the caller's.
+	Env []string
+	// Stdin is what it reads: a [Str] or a [Concat]. The zero Arg is nothing.
+	Stdin Arg
+	// Timeout is how long it may take; then it is killed, and that is a failure. Zero is without end.
+	Timeout time.Duration
+	// Inside is the namespaces of the child that it runs in, any of CLONE_NEW*. Zero is none: it runs where the parent does.
+	Inside int
+}
 
 type argKind uint8
 
@@ -62,6 +88,7 @@ const (
 	argRef            // the result of an earlier call
 	argOut            // a pointer to an int32 that the call fills
 	argConcat         // strings and results joined, in the parent only
+	argStruct         // a pointer to a structure whose fields may be results
 )
 
 // An Arg is one argument of a call, as data.
@@ -71,7 +98,8 @@ type Arg struct {
 	num   uint64
 	bytes []byte
 	list  []string
-	parts []Arg
+	parts []Arg // of argConcat; the fields of argStruct
+	sizes []int // of argStruct: bytes of each field
 }
 
 // Int is a number, printed in decimal.
@@ -105,6 +133,47 @@ func Out(name string) Arg { return Arg{kind: argOut, text: name} }
 // Concat joins strings and results in decimal to one string: Concat(Str("/proc/"), Ref("child"), Str("/uid_map")). Only the parent
 // can do this, because it takes memory.
 func Concat(parts ...Arg) Arg { return Arg{kind: argConcat, parts: parts} }
+
+// A Field is one of a [Struct].
+type Field struct {
+	size  int
+	value Arg
+}
+
+// U16 is a field of 16 bits: a number, or a result, filled in just before the call.
+func U16(a Arg) Field { return Field{2, a} }
+
+// U32 is a field of 32 bits; see [U16].
+func U32(a Arg) Field { return Field{4, a} }
+
+// U64 is a field of 64 bits, which may also be an address: of a string, of bytes, of another structure without results.
+func U64(a Arg) Field { return Field{8, a} }
+
+// Struct is a pointer to a structure of these fields one after the other, with its text form. Padding is a field like any other.
+func Struct(text string, fields ...Field) Arg {
+	a := Arg{kind: argStruct, text: text}
+	for _, f := range fields {
+		a.parts = append(a.parts, f.value)
+		a.sizes = append(a.sizes, f.size)
+	}
+	return a
+}
+
+// size is that of a structure, in bytes.
+func (a Arg) size() (n int) {
+	for _, s := range a.sizes {
+		n += s
+	}
+	return n
+}
+
+// Size is the number of bytes of a [Struct] or of [Bytes], as calls want it that take the size with the address.
+func (a Arg) Size() Arg {
+	if a.kind == argBytes {
+		return Int(len(a.bytes))
+	}
+	return Int(a.size())
+}
 
 // String is the argument as a reader of the list sees it.
 func (a Arg) String() string {

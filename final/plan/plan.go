@@ -9,6 +9,8 @@ import (
 // A Plan is the list. The zero value is empty and ready to use.
 type Plan struct {
 	Ops []Op
+	// Into names a descriptor of a cgroup's directory (version 2) that Clone puts the child into from its first moment. It may be empty.
+	Into string
 
 	names int // how many names Name has given out
 }
@@ -28,15 +30,25 @@ func (p *Plan) Clone(flags int, text, why, step string) {
 	if text != "" {
 		text += "|"
 	}
-	p.Add(Op{
-		Actor: Parent, What: "cloning the child", Why: why, Step: step,
-		Calls: []Call{{
-			Name:   "clone",
-			Args:   []Arg{Sym(text+"CLONE_PIDFD|SIGCHLD", flags|unix.CLONE_PIDFD|int(unix.SIGCHLD)), Null(), Out("pidfd")},
-			Result: "child",
-		}},
-	})
+	flags |= unix.CLONE_PIDFD
+	text += "CLONE_PIDFD"
+	call := Call{Name: "clone", Args: []Arg{Sym(text+"|SIGCHLD", flags|int(unix.SIGCHLD)), Null(), Out("pidfd")}, Result: "child"}
+	if p.Into != "" {
+		call.Name, call.Args = "clone3", cloneInto(flags|unix.CLONE_INTO_CGROUP, text+"|CLONE_INTO_CGROUP", p.Into)
+	}
+	p.Add(Op{Actor: Parent, What: "cloning the child", Why: why, Step: step, Calls: []Call{call}})
 }
+
+// cloneInto are the arguments of clone3: a struct clone_args (clone(2)) and its size.
+func cloneInto(flags int, text, cgroup string) []Arg {
+	none := U64(Int(0))
+	args := Struct("{flags="+text+", pidfd=&pidfd, exit_signal=SIGCHLD, cgroup="+cgroup+"}",
+		U64(Int(flags)), U64(Out("pidfd")), none, none, U64(Int(int(unix.SIGCHLD))), none, none, none, none, none, U64(Ref(cgroup)))
+	return []Arg{args, args.Size()}
+}
+
+// Clones tells whether the call makes a process.
+func (c Call) Clones() bool { return c.Name == "clone" || c.Name == "clone3" }
 
 // WriteFile is the calls that write data to an existing file, whose name may be a [Concat] in the parent. It never creates one:
 // where these files are expected (proc, cgroup), a new one would mean we are somewhere else.
@@ -59,69 +71,98 @@ const lengthOfFirst = 1<<64 - 1
 // AtCWD is AT_FDCWD: a relative name begins at the working directory.
 func AtCWD() Arg { return Sym("AT_FDCWD", unix.AT_FDCWD) }
 
+// Refork appends the child's operation that makes it another process: a second clone(2), whose child goes on with the list while the
+// first ends. It is a child of the parent all the same (CLONE_PARENT), and "child" and "pidfd" are its from here on. Joining a pid namespace takes
+// it, which moves only children that come later (setns(2)), and so does a new time namespace (time_namespaces(7)).
+func (p *Plan) Refork(why, step string) {
+	p.Add(Op{Actor: Child, What: "forking once more", Why: why, Step: step, Calls: []Call{
+		{Name: "clone", Args: []Arg{Sym("CLONE_PARENT|SIGCHLD", unix.CLONE_PARENT|int(unix.SIGCHLD))}, Result: "child"}}})
+}
+
+// Leave appends the child's operation after which [Plan.Run] returns: the child tells that all went well and goes on alone. Nobody hears of what fails
+// then; it exits with 127 if there was no program to execute, 126 if it couldn't be executed, and 125 for anything else.
+func (p *Plan) Leave(why string) {
+	p.Add(Op{Actor: Child, What: "letting go of the parent", Why: why, Calls: []Call{{Name: LetGo}}})
+}
+
 // check tells what is wrong with the list as a list: no clone or two, a child's operation before it, a name used before
-// it is given, a list that doesn't end in the child's execve. Such a fault is a mechanism package's, never a user's.
+// it is given, a list that doesn't end in the child's execve or exit_group. Such a fault is a mechanism package's, never a user's.
 func (p *Plan) check(inputs map[string]int) error {
 	known := map[string]bool{}
 	for name := range inputs {
 		known[name] = true
 	}
-	cloned, last := false, ""
+	cloned, left, last := false, false, ""
 	for i, op := range p.Ops {
-		if op.Actor == Child && !cloned {
+		switch {
+		case op.Actor == Child && !cloned:
 			return fmt.Errorf("plan: operation %d (%s) is the child's, before clone", i, op.What)
-		}
-		if len(op.Calls) == 0 {
+		case op.Actor == Parent && left:
+			return fmt.Errorf("plan: operation %d (%s) is the parent's, after the child has left", i, op.What)
+		case len(op.Calls) == 0:
 			return fmt.Errorf("plan: operation %d (%s) has no calls", i, op.What)
 		}
 		for _, c := range op.Calls {
 			if err := checkCall(op.Actor, c, known); err != nil {
 				return fmt.Errorf("plan: operation %d (%s): %w", i, op.What, err)
 			}
-			if c.Name == "clone" {
-				if cloned || len(op.Calls) != 1 {
-					return fmt.Errorf("plan: operation %d (%s): a plan has one clone, alone in its operation", i, op.What)
-				}
-				cloned = true
+			if c.Clones() && (len(op.Calls) != 1 || op.Actor == Parent && cloned) {
+				return fmt.Errorf("plan: operation %d (%s): a plan has one clone in the parent, and each is alone in its operation", i, op.What)
 			}
+			cloned = cloned || c.Clones()
+			left = left || c.Name == LetGo
 			last = op.Actor.String() + " " + c.Name
 		}
 	}
-	if last != "child execve" {
-		return fmt.Errorf("plan: the last call is %q, not the child's execve", last)
+	if last != "child execve" && last != "child exit_group" {
+		return fmt.Errorf("plan: the last call is %q, not the child's execve or exit_group", last)
 	}
 	return nil
 }
 
 func checkCall(who Actor, c Call, known map[string]bool) error {
-	if c.Name == RunProgram {
-		if who == Child {
-			return fmt.Errorf("the child can't run programs")
-		}
-	} else if _, ok := syscalls[c.Name]; !ok {
+	_, real := syscalls[c.Name]
+	switch {
+	case (c.Name == RunProgram || c.Name == CopyTree) && who == Child:
+		return fmt.Errorf("%s: the child can't run programs or Go code", c.Name)
+	case c.Name == LetGo && who == Parent:
+		return fmt.Errorf("only the child can leave")
+	case !real && c.Name != RunProgram && c.Name != CopyTree && c.Name != LetGo:
 		return fmt.Errorf("%s is not in the table of system calls", c.Name)
-	}
-	if c.Name != RunProgram && len(c.Args) > 6 {
+	case c.Name != RunProgram && len(c.Args) > 6:
 		return fmt.Errorf("%s has %d arguments; the kernel takes six", c.Name, len(c.Args))
 	}
 	for _, a := range c.Args {
-		for _, part := range append([]Arg{a}, a.parts...) {
-			if part.kind == argRef && !known[part.text] {
-				return fmt.Errorf("%s names the result %q, which no earlier call has", c.Name, part.text)
-			}
+		if err := checkArg(who, c, a, known); err != nil {
+			return err
 		}
-		if a.kind == argConcat && who == Child {
-			return fmt.Errorf("%s: the child can't join strings", c.Name)
-		}
-		if a.kind == argOut {
-			if c.Name != "clone" {
-				return fmt.Errorf("%s: only clone fills a result through a pointer", c.Name)
-			}
-			known[a.text] = true
+	}
+	for _, name := range []string{c.If, c.Unless} {
+		if name != "" && !known[name] && name != c.Result {
+			return fmt.Errorf("%s depends on the result %q, which no earlier call has", c.Name, name)
 		}
 	}
 	if c.Result != "" {
 		known[c.Result] = true
+	}
+	return nil
+}
+
+func checkArg(who Actor, c Call, a Arg, known map[string]bool) error {
+	for _, part := range append([]Arg{a}, a.parts...) {
+		if part.kind == argRef && !known[part.text] {
+			return fmt.Errorf("%s names the result %q, which no earlier call has", c.Name, part.text)
+		}
+	}
+	for _, part := range append([]Arg{a}, a.parts...) {
+		switch {
+		case part.kind == argConcat && who == Child:
+			return fmt.Errorf("%s: the child can't join strings", c.Name)
+		case part.kind == argOut && !c.Clones():
+			return fmt.Errorf("%s: only clone fills a result through a pointer", c.Name)
+		case part.kind == argOut:
+			known[part.text] = true
+		}
 	}
 	return nil
 }

@@ -3,9 +3,6 @@ package plan
 import (
 	"errors"
 	"fmt"
-	"os"
-	"os/exec"
-	"strings"
 	"time"
 	"unsafe"
 
@@ -17,7 +14,7 @@ type Error struct {
 	Op    Op
 	Call  Call
 	Errno unix.Errno
-	// Detail is what a program the parent ran printed, if that is what failed.
+	// Detail is what a program the parent ran printed, or what else there is to say, if that is what failed.
 	Detail string
 }
 
@@ -92,7 +89,7 @@ type Options struct {
 	Timed func(Timing)
 }
 
-// Run carries the list out. It returns when the child has become the program, or with an [Error] that says which operation
+// Run carries the list out. It returns when the child has become the program, ended or left, or with an [Error] that says which operation
 // failed; the child is then dead and reaped. The caller must have locked its goroutine to its thread
 // and keep that thread for as long as the program should live, if the plan sets PR_SET_PDEATHSIG.
 func (p *Plan) Run(o Options) (*Process, error) {
@@ -114,11 +111,7 @@ func (p *Plan) Run(o Options) (*Process, error) {
 	}
 	if err != nil && r.pid > 0 {
 		unix.Kill(r.pid, unix.SIGKILL)
-		for {
-			if _, werr := unix.Wait4(r.pid, nil, 0, nil); werr != unix.EINTR {
-				break
-			}
-		}
+		reap(r.pid)
 		unix.Close(int(g.pidfd))
 	}
 	return proc, err
@@ -163,19 +156,14 @@ func (r *runner) run() (*Process, error) {
 }
 
 // first tells whether operation i is the one right after clone, for which the child need not wait.
-func (r *runner) first(i int) bool { return i > 0 && r.plan.Ops[i-1].Calls[0].Name == "clone" }
+func (r *runner) first(i int) bool { return i > 0 && r.plan.Ops[i-1].Calls[0].Clones() }
 
 // call performs one of the parent's calls.
 func (r *runner) call(i, j int, op Op, c Call) error {
 	start := time.Now()
-	var errno unix.Errno
-	var detail string
-	skipped := r.missing(c)
-	if !skipped {
-		var err error
-		if errno, detail, err = r.perform(c); err != nil {
-			return fmt.Errorf("%s: %w", op.What, err)
-		}
+	skipped, errno, detail, err := r.perform(c)
+	if err != nil {
+		return fmt.Errorf("%s: %w", op.What, err)
 	}
 	if r.options.Timed != nil {
 		r.options.Timed(Timing{Op: i, Call: j, Took: time.Since(start), Errno: errno, Skipped: skipped})
@@ -191,38 +179,35 @@ func (r *runner) call(i, j int, op Op, c Call) error {
 	return &Error{Op: op, Call: c, Errno: errno, Detail: detail}
 }
 
-// missing tells whether a call names a result that isn't there.
-func (r *runner) missing(c Call) bool {
-	for _, a := range c.Args {
-		for _, part := range append([]Arg{a}, a.parts...) {
-			if part.kind == argRef && r.results[r.slots[part.text]] == unset {
-				return true
-			}
-		}
+// perform does one call of the parent's. It tells whether it was passed over.
+func (r *runner) perform(c Call) (skipped bool, errno unix.Errno, detail string, err error) {
+	if r.missing(c) {
+		return true, 0, "", nil
 	}
-	return false
-}
-
-func (r *runner) perform(c Call) (unix.Errno, string, error) {
 	if c.Name == RunProgram {
-		return r.runProgram(c)
+		if detail, err := r.runProgram(c); err != nil {
+			return false, unix.EPERM, detail, nil
+		}
+		return false, 0, "", nil
 	}
 	in, err := r.instruction(c)
 	if err != nil {
-		return 0, "", err
+		return false, 0, "", err
 	}
-	for i, slot := range in.refs {
-		if slot >= 0 {
-			in.args[i] = uintptr(r.results[slot])
+	fillIn(&in, r.results)
+	switch c.Name {
+	case CopyTree:
+		if err := copyTree(int(in.args[0]), int(in.args[1])); err != nil {
+			return false, unix.EIO, err.Error(), nil
 		}
-	}
-	if c.Name == "clone" {
-		return r.clone(in.args[0], in.args[2]), "", nil
+		return false, 0, "", nil
+	case "clone", "clone3":
+		return false, r.clone(&in), "", nil
 	}
 	if c.Name == "write" && c.Args[1].kind == argConcat {
 		s, err := r.join(c.Args[1])
 		if err != nil {
-			return 0, "", err
+			return false, 0, "", err
 		}
 		in.args[2] = uintptr(len(s))
 	}
@@ -233,15 +218,34 @@ func (r *runner) perform(c Call) (unix.Errno, string, error) {
 	if errno == 0 && in.result >= 0 {
 		r.results[in.result] = int64(n)
 	}
-	return errno, "", nil
+	return false, errno, "", nil
 }
 
-func (r *runner) clone(flags, pidfd uintptr) unix.Errno {
+// missing tells whether a call is to be passed over, because a result that it names isn't there or the one that it depends on isn't as it wants.
+func (r *runner) missing(c Call) bool {
+	if c.If != "" && r.results[r.slots[c.If]] == unset || c.Unless != "" && r.results[r.slots[c.Unless]] != unset {
+		return true
+	}
+	args := c.Args
+	if c.Program != nil {
+		args = append(args[:len(args):len(args)], c.Program.Stdin)
+	}
+	for _, a := range args {
+		for _, part := range append([]Arg{a}, a.parts...) {
+			if part.kind == argRef && r.results[r.slots[part.text]] == unset {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (r *runner) clone(in *instruction) unix.Errno {
 	c := &child{
 		code: r.code, results: r.results, timed: r.options.Timed != nil,
 		socket: uintptr(r.childEnd), other: uintptr(r.socket),
 	}
-	pid, errno := c.fork(flags, pidfd)
+	pid, errno := c.fork(in)
 	if errno != 0 {
 		return errno
 	}
@@ -255,28 +259,6 @@ func (r *runner) clone(flags, pidfd uintptr) unix.Errno {
 func (r *runner) keepClone() {
 	r.results[r.slots["child"]] = int64(r.pid)
 	r.results[r.slots["pidfd"]] = int64(r.pidfd)
-}
-
-// runProgram runs a program of the host with the arguments of the call.
-func (r *runner) runProgram(c Call) (unix.Errno, string, error) {
-	argv := make([]string, len(c.Args))
-	for i, a := range c.Args {
-		argv[i] = a.text
-		if a.kind == argRef {
-			argv[i] = fmt.Sprint(r.results[r.slots[a.text]])
-		}
-	}
-	cmd := exec.Command(argv[0], argv[1:]...)
-	cmd.Env = os.Environ()
-	out, err := cmd.CombinedOutput()
-	if err == nil {
-		return 0, "", nil
-	}
-	detail := strings.TrimSpace(string(out))
-	if detail == "" {
-		detail = err.Error()
-	}
-	return unix.EPERM, detail, nil
 }
 
 // passOn gives the child its turn, with all results so far.
@@ -319,12 +301,40 @@ func (r *runner) listen(until int32) error {
 			r.options.Timed(Timing{Op: in.op, Call: in.call, Took: time.Duration(m.took), Errno: unix.Errno(m.errno), Skipped: m.skip != 0})
 		case running:
 			announced = true
+		case reforked:
+			if err := r.follow(int(m.at)); err != nil {
+				return err
+			}
 		case turn:
 			_, err := r.receive(r.resultBytes())
 			r.keepClone()
 			if err != nil || until == turn {
 				return err
 			}
+		}
+	}
+}
+
+// follow goes on with another process in place of the child, which has ended.
+func (r *runner) follow(pid int) error {
+	first := r.pid
+	r.pid = pid
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return fmt.Errorf("opening process %d: %w", pid, err)
+	}
+	unix.Close(int(r.pidfd))
+	r.pidfd = int32(fd)
+	reap(first)
+	r.keepClone()
+	return r.passOn()
+}
+
+// reap waits for a child that is about to end.
+func reap(pid int) {
+	for {
+		if _, err := unix.Wait4(pid, nil, 0, nil); err != unix.EINTR {
+			return
 		}
 	}
 }

@@ -45,21 +45,34 @@ func margin(t Timing, known, timed bool) string {
 	return fmt.Sprintf("  %7.3f ms  ", float64(t.Took)/float64(time.Millisecond))
 }
 
-// outcome is what stands after a call: how it failed, or how it may.
+// outcome is what stands after a call: how it failed, or on what it depends and how it may fail.
 func outcome(c Call, t Timing, known bool) string {
 	switch {
 	case known && t.Skipped:
 		return "  (passed over)"
 	case known && t.Errno != 0:
 		return "  (" + t.Errno.Error() + ")"
-	case !known && len(c.Allow) > 0:
+	case known:
+		return ""
+	}
+	var notes []string
+	if c.If != "" {
+		notes = append(notes, "if there is "+c.If)
+	}
+	if c.Unless != "" {
+		notes = append(notes, "unless there is "+c.Unless)
+	}
+	if len(c.Allow) > 0 {
 		texts := make([]string, len(c.Allow))
 		for i, e := range c.Allow {
 			texts[i] = e.Error()
 		}
-		return "  (or " + strings.Join(texts, ", ") + ")"
+		notes = append(notes, "or "+strings.Join(texts, ", "))
 	}
-	return ""
+	if len(notes) == 0 {
+		return ""
+	}
+	return "  (" + strings.Join(notes, "; ") + ")"
 }
 
 type jsonCall struct {

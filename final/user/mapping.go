@@ -49,9 +49,20 @@ func ForCaller() Mapping {
 	return m
 }
 
+// Own are the ids that exist in the user namespace this process is in, each standing for itself.
+func Own() Mapping {
+	return Mapping{UIDs: itself("/proc/self/uid_map"), GIDs: itself("/proc/self/gid_map")}
+}
+
+// MaySetGroups tells whether setgroups(2) is allowed in the user namespace this process is in (user_namespaces(7)).
+func MaySetGroups() bool {
+	b, err := os.ReadFile("/proc/self/setgroups")
+	return err != nil || strings.TrimSpace(string(b)) != "deny"
+}
+
 // nested is the mapping for root of a user namespace: every id it has stands for itself.
 func nested() Mapping {
-	m := Mapping{UIDs: itself("/proc/self/uid_map"), GIDs: itself("/proc/self/gid_map")}
+	m := Own()
 	if len(m.UIDs) == 0 || len(m.GIDs) == 0 {
 		return Mapping{UIDs: single(0), GIDs: single(0)}
 	}
@@ -164,8 +175,12 @@ func words(list []specs.LinuxIDMapping) []plan.Arg {
 	return args
 }
 
-// Credentials appends the child's operations that make it the user a configuration names. m is nil without a user namespace.
-func Credentials(p *plan.Plan, u specs.User, m *Mapping) error {
+// Credentials appends the child's operations that make it the user a configuration names. m is nil without a user namespace of its own; then setgroups says whether
+// setgroups(2) is allowed in the one it is in ([MaySetGroups]).
+func Credentials(p *plan.Plan, u specs.User, m *Mapping, setgroups bool) error {
+	if m != nil {
+		setgroups = !m.Single()
+	}
 	if m != nil && (!Contains(m.UIDs, u.UID) || !Contains(m.GIDs, u.GID)) {
 		return fmt.Errorf("user %d:%d doesn't exist in this user namespace: %s", u.UID, u.GID, wayOut)
 	}
@@ -176,7 +191,7 @@ func Credentials(p *plan.Plan, u specs.User, m *Mapping) error {
 	op := plan.Op{Actor: plan.Child, What: fmt.Sprintf("becoming user %d, group %d", u.UID, u.GID), Step: step,
 		Why: "groups first: without root's rights they can't be changed any more (setuid(2))"}
 	switch {
-	case m == nil || !m.Single():
+	case setgroups:
 		op.Calls = append(op.Calls, groups)
 	case len(u.AdditionalGids) > 0:
 		return fmt.Errorf("additional groups don't exist in this user namespace: %s", wayOut)

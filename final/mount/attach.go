@@ -1,0 +1,148 @@
+package mount
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"stave/final/plan"
+)
+
+// Attach appends the operations of the second half, before [Pivot]: the place of each mount below root is made if it isn't there, and the mount put
+// on it. root is the name of a descriptor ([Bind], [Open]), or empty for the working directory.
+//
+// proc comes last, with what is in it, whatever the order of the list: a name that doesn't begin with /proc can then not get there by a link
+// of the image, and no mount can take the place of a file by which the kernel is told something (CVE-2019-19921, CVE-2023-27561).
+func (s *Set) Attach(p *plan.Plan, root string) {
+	ordered := slices.Clone(s.entries)
+	slices.SortStableFunc(ordered, func(a, b entry) int { return inProc(a.mount) - inProc(b.mount) })
+	for _, e := range ordered {
+		place := p.Name("place")
+		// A link in place of /proc or /sys would have us write to files that only look like the kernel's.
+		links := e.mount.Type != "proc" && e.mount.Type != "sysfs"
+		made := e.mount.Destination
+		if links && !s.covered(made) {
+			made = s.options.follow(made)
+		}
+		op := plan.Op{Actor: plan.Child, What: "mounting on " + e.mount.Destination, Step: step,
+			Calls: find(p, root, e.mount.Destination, made, e.file, links, place)}
+		if e.copyUp {
+			p.Add(op)
+			copyUp(p, place, e)
+			op.Calls = nil
+		}
+		op.Calls = append(op.Calls, moveMount(e.fd, place))
+		p.Add(op)
+	}
+}
+
+func inProc(m specs.Mount) int {
+	if m.Destination == "/proc" || below(m.Destination, "/proc") {
+		return 1
+	}
+	return 0
+}
+
+// copyUp has the parent copy what a mount will cover.
+func copyUp(p *plan.Plan, place string, e entry) {
+	from, to := p.Name("copy"), p.Name("copy")
+	p.Add(plan.Op{Actor: plan.Parent, What: "copying " + e.mount.Destination + " up", Step: step,
+		Why: "the option tmpcopyup: the tmpfs begins with what it covers",
+		Calls: []plan.Call{
+			fetch(place, from), fetch(e.fd, to),
+			{Name: plan.CopyTree, Args: []plan.Arg{plan.Ref(from), plan.Ref(to)}},
+			{Name: "close", Args: []plan.Arg{plan.Ref(from)}}, {Name: "close", Args: []plan.Arg{plan.Ref(to)}},
+		}})
+}
+
+// Seal appends the operations that make read-only what had to be written to until now. It comes after [Set.Devices], [Link] and [Console].
+func (s *Set) Seal(p *plan.Plan) {
+	for _, e := range s.entries {
+		if e.seal {
+			p.Add(plan.Op{Actor: plan.Child, What: "making " + e.mount.Destination + " read-only", Step: step,
+				Calls: []plan.Call{setattr(plan.Ref(e.fd), "", unix.AT_EMPTY_PATH, change{set: unix.MOUNT_ATTR_RDONLY}, propagation{}, false)}})
+		}
+	}
+}
+
+// find is the calls that open the place of a mount, whose descriptor gets the name place. If there is nothing, it is made by the name made.
+func find(p *plan.Plan, root, destination, made string, file, links bool, place string) []plan.Call {
+	resolve := uint64(unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS)
+	if !links {
+		resolve = unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_SYMLINKS
+	}
+	there := open(root, destination, unix.O_PATH, "O_PATH", resolve, place)
+	calls := []plan.Call{there}
+	calls[0].Allow = []unix.Errno{unix.ENOENT}
+	dirs, parent := makeDirs(p, root, path.Dir(made), place)
+	calls = append(calls, dirs...)
+	last := plan.Call{Name: "mkdirat", Allow: exists, Unless: place, Args: []plan.Arg{at(parent), plan.Str(path.Base(made)), plan.Mode(0o755)}}
+	if file {
+		last = plan.Call{Name: "openat", Allow: exists, Unless: place, Args: []plan.Arg{
+			at(parent), plan.Str(path.Base(made)), plan.Sym("O_CREAT|O_EXCL|O_CLOEXEC", unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC), plan.Mode(0o644)}}
+	}
+	there.Unless = place
+	return append(calls, last, there)
+}
+
+// exists is how making what is there already fails.
+var exists = []unix.Errno{unix.EEXIST}
+
+// makeDirs is mkdir -p below root, and the name of the last directory's descriptor, or root itself. It does nothing if there is a result of the name unless.
+func makeDirs(p *plan.Plan, root, dir, unless string) (calls []plan.Call, last string) {
+	last, sofar := root, ""
+	for part := range strings.SplitSeq(strings.Trim(dir, "/"), "/") {
+		if part == "" {
+			continue
+		}
+		sofar += "/" + part
+		fd := p.Name("dir")
+		found := openIn(root, sofar, unix.O_PATH|unix.O_DIRECTORY, "O_PATH|O_DIRECTORY", fd)
+		found.Unless = unless
+		calls = append(calls, plan.Call{Name: "mkdirat", Args: []plan.Arg{at(last), plan.Str(part), plan.Mode(0o755)}, Allow: exists, Unless: unless}, found)
+		last = fd
+	}
+	return calls, last
+}
+
+// at is a directory to begin at: a descriptor, or without a name for one the working directory.
+func at(root string) plan.Arg {
+	if root == "" {
+		return plan.AtCWD()
+	}
+	return plan.Ref(root)
+}
+
+// openIn opens a name as if root were /, through no magic link: the links of proc that lead to open files, and so out of any root.
+func openIn(root, name string, flags uint64, text, result string) plan.Call {
+	return open(root, name, flags, text, unix.RESOLVE_IN_ROOT|unix.RESOLVE_NO_MAGICLINKS, result)
+}
+
+func open(root, name string, flags uint64, text string, resolve uint64, result string) plan.Call {
+	how := "RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS"
+	if resolve&unix.RESOLVE_NO_SYMLINKS != 0 {
+		how = "RESOLVE_IN_ROOT|RESOLVE_NO_SYMLINKS"
+	}
+	arg := plan.Bytes("{"+text+"|O_CLOEXEC, "+how+"}", plan.Words(flags|unix.O_CLOEXEC, 0, resolve))
+	return plan.Call{Name: "openat2", Args: []plan.Arg{at(root), plan.Str(name), arg, arg.Size()}, Result: result}
+}
+
+// moveMount attaches the mount of one descriptor at the place of another: no name is looked up a second time.
+func moveMount(fd, place string) plan.Call {
+	return plan.Call{Name: "move_mount", Args: []plan.Arg{plan.Ref(fd), plan.Str(""), plan.Ref(place), plan.Str(""),
+		plan.Sym("MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH", unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_EMPTY_PATH)}}
+}
+
+// Link appends the operation that makes a symbolic link of this name below root, unless there is something already.
+func Link(p *plan.Plan, root, target, name string) {
+	calls, dir := makeDirs(p, root, path.Dir(name), "")
+	p.Add(plan.Op{Actor: plan.Child, What: "linking " + name + " to " + target, Step: step,
+		Calls: append(calls, symlink(target, dir, path.Base(name)))})
+}
+
+func symlink(target, dir, name string) plan.Call {
+	return plan.Call{Name: "symlinkat", Allow: exists, Args: []plan.Arg{plan.Str(target), at(dir), plan.Str(name)}}
+}

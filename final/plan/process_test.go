@@ -1,0 +1,184 @@
+package plan
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"stave/internal/script"
+)
+
+// After a second fork the names mean the new process, whose parent is ours, and the first has gone.
+func TestRunReforks(t *testing.T) {
+	var p Plan
+	p.Clone(0, "", "", "")
+	p.Add(Op{Actor: Parent, What: "looking", Calls: []Call{{Name: "pidfd_open", Args: []Arg{Ref("child"), Int(0)}, Result: "first"}}})
+	p.Refork("", "")
+	p.Add(Op{Actor: Parent, What: "telling the second from the first", Calls: []Call{
+		{Name: RunProgram, Args: []Arg{Str("sh"), Str("-c"), Str("test -d /proc/$0"), Ref("child")}}}})
+	p.Add(execve("/bin/sh", "-c", fmt.Sprintf("test $PPID = %d", os.Getpid())))
+	proc, err := run(t, &p, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, _ := proc.Result("child"); n != proc.Pid {
+		t.Errorf("child is %d, want %d", n, proc.Pid)
+	}
+	first, _ := proc.Result("first")
+	defer unix.Close(first)
+	if err := unix.PidfdSendSignal(first, 0, nil, 0); err != unix.ESRCH {
+		t.Errorf("signalling the first process: %v, want %v", err, unix.ESRCH)
+	}
+	if ws := wait(t, proc.Pid); ws.ExitStatus() != 0 {
+		t.Errorf("the program ended with %v", ws)
+	}
+}
+
+// A child that has left goes on alone: here it waits for a byte, and then fails with the code of a shell.
+func TestRunReturnsWhenTheChildLeaves(t *testing.T) {
+	for name, code := range map[string]int{"/bin/true": 0, "/no/such/program": 127, "/etc/passwd": 126} {
+		gate := make([]int, 2)
+		if err := unix.Pipe2(gate, unix.O_CLOEXEC); err != nil {
+			t.Fatal(err)
+		}
+		var p Plan
+		p.Clone(0, "", "", "")
+		p.Leave("")
+		p.Add(Op{Actor: Child, What: "waiting", Calls: []Call{{Name: "read", Args: []Arg{Ref("gate"), Bytes("byte", make([]byte, 1)), Int(1)}}}})
+		p.Add(execve(name))
+		proc, err := run(t, &p, Options{Inputs: map[string]int{"gate": gate[0]}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, err := unix.Poll([]unix.PollFd{{Fd: int32(proc.PidFD), Events: unix.POLLIN}}, 0); n != 0 {
+			t.Errorf("%s: it didn't wait: %v", name, err)
+		}
+		if _, err := unix.Write(gate[1], []byte{1}); err != nil {
+			t.Fatal(err)
+		}
+		if ws := wait(t, proc.Pid); ws.ExitStatus() != code {
+			t.Errorf("%s: the child ended with %v, want %d", name, ws, code)
+		}
+		unix.Close(gate[0])
+		unix.Close(gate[1])
+	}
+}
+
+// A structure's fields are numbers, addresses and results, in either process.
+func TestRunFillsStructures(t *testing.T) {
+	dir := t.TempDir()
+	for _, who := range []Actor{Parent, Child} {
+		var p Plan
+		p.Clone(0, "", "", "")
+		p.Add(Op{Actor: who, What: "writing by writev's structure", Calls: []Call{
+			{Name: "openat", Args: []Arg{AtCWD(), Str("/proc/self/comm"), Int(0)}, Result: "n"},
+			{Name: "openat2", Args: []Arg{AtCWD(), Str(dir + "/made-by-" + who.String()),
+				Struct("", U64(Sym("O_CREAT|O_WRONLY|O_CLOEXEC", unix.O_CREAT|unix.O_WRONLY|unix.O_CLOEXEC)), U64(Mode(0o600)), U64(Int(0))), Int(24)}, Result: "fd"},
+			{Name: "write", Args: []Arg{Ref("fd"), Struct("", U16(Ref("n")), U16(Int(7)), U32(Ref("n")), U64(Ref("n"))), Int(16)}},
+		}})
+		p.Add(execve("/bin/true"))
+		proc, err := run(t, &p, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		wait(t, proc.Pid)
+		b, err := os.ReadFile(dir + "/made-by-" + who.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(b) != 16 || b[0] == 0 || b[1] != 0 || b[2] != 7 || b[4] != b[0] || b[8] != b[0] || b[15] != 0 {
+			t.Errorf("%v wrote % x", who, b)
+		}
+	}
+}
+
+func TestRunObeysIfAndUnless(t *testing.T) {
+	for _, who := range []Actor{Parent, Child} {
+		dir := t.TempDir()
+		mkdir := func(name, when, unless string) Call {
+			return Call{Name: "mkdirat", Args: []Arg{AtCWD(), Str(dir + "/" + name), Mode(0o700)}, If: when, Unless: unless}
+		}
+		var p Plan
+		p.Clone(0, "", "", "")
+		p.Add(Op{Actor: who, What: "x", Calls: []Call{
+			{Name: "openat", Args: []Arg{AtCWD(), Str("/no/such/file"), Int(0)}, Result: "absent", Allow: []unix.Errno{unix.ENOENT}},
+			{Name: "umask", Args: []Arg{Mode(0o22)}, Result: "present"},
+			mkdir("a", "absent", ""), mkdir("b", "present", ""), mkdir("c", "", "absent"), mkdir("d", "", "present"),
+		}})
+		p.Add(execve("/bin/true"))
+		proc, err := run(t, &p, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		wait(t, proc.Pid)
+		var got []string
+		entries, _ := os.ReadDir(dir)
+		for _, e := range entries {
+			got = append(got, e.Name())
+		}
+		if strings.Join(got, "") != "bc" {
+			t.Errorf("%v: got %v, want b and c", who, got)
+		}
+	}
+}
+
+// A program of the parent's gets its input and its time, inside the child's namespaces if so asked.
+func TestRunProgram(t *testing.T) {
+	for _, tc := range []struct {
+		name, script string
+		program      Program
+		want         string
+	}{
+		{"input", `test "$(cat)" = "it is $0!"`, Program{Stdin: Concat(Str("it is "), Ref("child"), Str("!"))}, ""},
+		{"environment", `test "$A" = b && test -z "$HOME"`, Program{Env: []string{"A=b"}}, ""},
+		{"many arguments", "test $# = 8", Program{}, ""},
+		{"failure", "echo why; exit 3", Program{}, "x: why"},
+		{"silent failure", "exit 3", Program{}, "x: exit status 3"},
+		{"too long", "exec sleep 60", Program{Timeout: 50 * time.Millisecond}, "x: it was killed: it ran for longer than the 50ms it may"},
+		{"inside", `test "$(cat)$(readlink /proc/self/ns/uts)" = "$(readlink /proc/$0/ns/uts)"`, Program{Inside: unix.CLONE_NEWUTS}, ""},
+		{"inside a pid namespace", "test $$ -lt 9", Program{Inside: unix.CLONE_NEWPID}, ""},
+		{"inside, failing", "echo why >&2; exit 3", Program{Inside: unix.CLONE_NEWUTS}, "x: why"},
+		{"inside, too long", "exec sleep 60", Program{Inside: unix.CLONE_NEWUTS, Timeout: 50 * time.Millisecond}, "x: it was killed: it ran for longer than the 50ms it may"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			flags := tc.program.Inside
+			if flags != 0 {
+				script.Need(t, "root")
+			}
+			tc.program.Path = "/bin/sh"
+			var p Plan
+			p.Clone(flags, "", "", "")
+			p.Add(Op{Actor: Parent, What: "x", Calls: []Call{
+				{Name: RunProgram, Args: []Arg{Str("sh"), Str("-c"), Str(tc.script), Ref("child"), Int(1), Int(2), Int(3), Int(4), Int(5), Int(6), Int(7), Int(8)}, Program: &tc.program}}})
+			p.Add(execve("/bin/true"))
+			proc, err := run(t, &p, Options{})
+			if err == nil {
+				wait(t, proc.Pid)
+			}
+			var failure *Error
+			switch {
+			case tc.want == "" && err != nil, tc.want != "" && (!errors.As(err, &failure) || err.Error() != tc.want):
+				t.Errorf("got %v, want %q", err, tc.want)
+			}
+		})
+	}
+}
+
+// A list may end in the child's exit: what it made by then is all that was wanted.
+func TestRunEndsInAnExit(t *testing.T) {
+	var p Plan
+	p.Clone(0, "", "", "")
+	p.Add(Op{Actor: Child, What: "ending", Calls: []Call{{Name: "exit_group", Args: []Arg{Int(7)}}}})
+	proc, err := run(t, &p, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ws := wait(t, proc.Pid); ws.ExitStatus() != 7 {
+		t.Errorf("the child ended with %v", ws)
+	}
+}

@@ -1,0 +1,175 @@
+package plan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// runProgram runs the program of a call and waits for it. A failure comes with the reason in words: what the program printed, if it
+// did.
+func (r *runner) runProgram(c Call) (detail string, err error) {
+	argv := make([]string, len(c.Args))
+	for i, a := range c.Args {
+		switch a.kind {
+		case argRef:
+			argv[i] = fmt.Sprint(r.results[r.slots[a.text]])
+		default:
+			argv[i] = a.text
+		}
+	}
+	program := c.Program
+	if program == nil {
+		program = &Program{}
+	}
+	input := program.Stdin.text
+	if program.Stdin.kind == argConcat {
+		if input, err = r.join(program.Stdin); err != nil {
+			return err.Error(), err
+		}
+	}
+	said, err := program.Run(argv, input, int(r.pidfd))
+	if err == nil {
+		return "", nil
+	}
+	if said == "" {
+		said = err.Error()
+	}
+	return said, err
+}
+
+// Run runs the program with these arguments and this input, and waits for it. pidfd is the process whose namespaces Inside means. It returns
+// what the program printed, both streams together.
+func (p *Program) Run(argv []string, input string, pidfd int) (said string, err error) {
+	// Files in memory rather than pipes: a program that leaves another behind doesn't keep us waiting.
+	in, err := memory(input)
+	if err != nil {
+		return "", err
+	}
+	defer in.Close()
+	out, err := memory("")
+	if err != nil {
+		return "", err
+	}
+	defer out.Close()
+	if p.Inside == 0 {
+		err = p.outside(argv, in, out)
+	} else {
+		err = p.inside(argv, in, out, pidfd)
+	}
+	_, _ = out.Seek(0, io.SeekStart)
+	b, _ := io.ReadAll(io.LimitReader(out, 4096)) // the beginning of it says enough
+	return strings.TrimSpace(string(b)), err
+}
+
+func (p *Program) outside(argv []string, in, out *os.File) error {
+	ctx := context.Background()
+	if p.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, p.Timeout)
+		defer cancel()
+	}
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	if p.Path != "" {
+		cmd.Path, cmd.Err = p.Path, nil
+	}
+	cmd.Env = p.Env
+	if cmd.Env == nil {
+		cmd.Env = os.Environ()
+	}
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, out, out
+	err := cmd.Run()
+	if ctx.Err() != nil {
+		return errTooLong(p.Timeout)
+	}
+	return err
+}
+
+func errTooLong(limit time.Duration) error {
+	return fmt.Errorf("it was killed: it ran for longer than the %v it may", limit)
+}
+
+// inside is a plan of its own: a child enters the namespaces and becomes the program.
+func (p *Program) inside(argv []string, in, out *os.File, pidfd int) error {
+	var list Plan
+	list.Clone(0, "", "", "")
+	list.Add(Op{Actor: Child, What: "entering the container's namespaces", Calls: []Call{
+		{Name: "setns", Args: []Arg{Ref("target"), Int(p.Inside)}}}})
+	if p.Inside&unix.CLONE_NEWUSER != 0 {
+		list.Add(Op{Actor: Child, What: "becoming root in the user namespace", Calls: []Call{
+			{Name: "setresgid", Args: []Arg{Int(0), Int(0), Int(0)}}, {Name: "setresuid", Args: []Arg{Int(0), Int(0), Int(0)}}}})
+	}
+	if p.Inside&unix.CLONE_NEWPID != 0 {
+		list.Refork("", "")
+	}
+	path := p.Path
+	if path == "" {
+		path = argv[0]
+	}
+	list.Add(Op{Actor: Child, What: "executing " + path, Calls: []Call{
+		{Name: "dup3", Args: []Arg{Ref("in"), Int(0), Int(0)}},
+		{Name: "dup3", Args: []Arg{Ref("out"), Int(1), Int(0)}},
+		{Name: "dup3", Args: []Arg{Ref("out"), Int(2), Int(0)}},
+		{Name: "close_range", Args: []Arg{Int(3), Sym("~0U", 1<<32-1), Sym("CLOSE_RANGE_CLOEXEC", unix.CLOSE_RANGE_CLOEXEC)}},
+		{Name: "execve", Args: []Arg{Str(path), Strs(argv), Strs(p.Env)}}}})
+	proc, err := list.Run(Options{Inputs: map[string]int{"target": pidfd, "in": int(in.Fd()), "out": int(out.Fd())}})
+	if err != nil {
+		return err
+	}
+	defer unix.Close(proc.PidFD)
+	return proc.waitFor(p.Timeout)
+}
+
+// waitFor waits until the process has ended, for so long and no longer, unless that is zero.
+func (p *Process) waitFor(limit time.Duration) error {
+	late := false
+	if limit > 0 {
+		deadline := time.Now().Add(limit)
+		for {
+			left := max(time.Until(deadline), 0)
+			n, err := unix.Poll([]unix.PollFd{{Fd: int32(p.PidFD), Events: unix.POLLIN}}, int((left+time.Millisecond-1)/time.Millisecond))
+			if err != unix.EINTR {
+				late = n == 0
+				break
+			}
+		}
+	}
+	if late {
+		_ = unix.PidfdSendSignal(p.PidFD, unix.SIGKILL, nil, 0) // it may just have ended
+	}
+	code, err := p.Wait()
+	switch {
+	case err != nil:
+		return err
+	case late:
+		return errTooLong(limit)
+	case code != 0:
+		return errors.New("exit status " + fmt.Sprint(code))
+	}
+	return nil
+}
+
+// memory is a file that is nowhere but in memory (memfd_create(2)), to be read from its beginning.
+func memory(content string) (*os.File, error) {
+	fd, err := unix.MemfdCreate("stave", unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("making a file in memory: %w", err)
+	}
+	f := os.NewFile(uintptr(fd), "memory")
+	if _, err := f.WriteString(content); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("writing to a file in memory: %w", err)
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
