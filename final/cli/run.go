@@ -10,6 +10,7 @@ import (
 
 	"stave/final/engine"
 	"stave/final/plan"
+	"stave/final/terminal"
 )
 
 // runFlags are the flags of run that need reading before the engine takes them.
@@ -52,7 +53,8 @@ program couldn't be executed, 127 if there is no such program.`,
 	flags.StringVarP(&f.memory, "memory", "m", "", "limit of memory, in `bytes` or with a unit: 64M, 1G")
 	flags.Float64Var(&f.CPUs, "cpus", 0, "limit of processor time, as a `number` of processors: 0.5")
 	flags.Int64Var(&f.Pids, "pids-limit", 0, "limit of processes, a `number`; 0 or -1 for none")
-	flags.StringVar(&f.Network, "network", "none", "which `network`: none, only loopback, or host, the machine's own")
+	flags.StringVar(&f.Network, "network", "none", "which `network`: none, only loopback, host, the machine's own, or container:NAME")
+	f.isolation(flags)
 	flags.StringVar(&f.Rootfs, "rootfs", "", "use this `directory` in place of an image; it is not written to")
 	flags.StringVar(&f.explain, "explain", "", "print the list of system calls with times to standard error, `as` text or json")
 	flags.Lookup("explain").NoOptDefVal = "text"
@@ -67,7 +69,7 @@ func (f *runFlags) run(c *cobra.Command, r *root, args []string) error {
 	if err != nil {
 		return err
 	}
-	m := engine.Monitor{Started: func(pidfd int, terminal *os.File) func() { return attend(pidfd, terminal, f.Interactive) }, Size: size}
+	m := engine.Monitor{Started: f.attend, Size: terminal.Size, Warn: func(text string) { fmt.Fprintf(os.Stderr, "stave: warning: %s\n", text) }}
 	if f.explain != "" {
 		m.Planned = f.explained
 	}
@@ -82,6 +84,16 @@ func (f *runFlags) run(c *cobra.Command, r *root, args []string) error {
 		return exit(result.Code)
 	}
 	return nil
+}
+
+// impatience is how many times someone asks a program to stop before it is made to.
+const impatience = 3
+
+// attend stays with the container until it ends.
+func (f *runFlags) attend(pidfd int, master *os.File) (ended func()) {
+	return terminal.Attendant{PidFD: pidfd, Terminal: master, Interactive: f.Interactive, Patience: impatience, Killing: func() {
+		fmt.Fprintf(os.Stderr, "stave: asked %d times: killing the container\n", impatience)
+	}}.Attend()
 }
 
 // read checks the flags and fills in defaults that depend on where we are.
@@ -107,8 +119,8 @@ func (f *runFlags) read(c *cobra.Command, args []string) error {
 	case f.explain != "" && f.explain != "text" && f.explain != "json":
 		return fmt.Errorf("--explain=%s: it is text or json", f.explain)
 	}
-	terminal := term.IsTerminal(0) && term.IsTerminal(1)
-	if terminal && !c.Flags().Changed("tty") && !c.Flags().Changed("interactive") {
+	standing := term.IsTerminal(0) && term.IsTerminal(1)
+	if standing && !c.Flags().Changed("tty") && !c.Flags().Changed("interactive") {
 		f.TTY, f.Interactive = true, true
 	}
 	if f.TTY && f.Interactive && !term.IsTerminal(0) {
@@ -124,7 +136,7 @@ func (f *runFlags) explained(p *plan.Plan, timings []plan.Timing) {
 	}
 	var w io.Writer = os.Stderr
 	if f.TTY {
-		w = crlf{os.Stderr}
+		w = terminal.CRLF{W: os.Stderr}
 	}
 	_ = write(w, timings) // a closed standard error is no reason not to run
 }

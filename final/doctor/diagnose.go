@@ -32,7 +32,7 @@ type Finding struct {
 type Fix struct{ Text, Command string }
 
 // Steps are what a Finding can affect.
-var Steps = []string{"01-uts", "02-pid", "03-mount", "04-cgroups", "05-overlay", "06-images", "final"}
+var Steps = []string{"01-uts", "02-pid", "03-mount", "04-cgroups", "05-overlay", "06-images", "08-user", "09-security", "final"}
 
 // A mechanism is also needed by whatever comes after its step.
 var (
@@ -146,7 +146,7 @@ func seccomp(f *Facts) Finding {
 	if f.Filters {
 		return Finding{Name: "seccomp", Found: "filters are available"}
 	}
-	return Finding{"seccomp", Limited, "this kernel has no filters", "They refuse single system calls. No step needs them yet.", []Fix{otherKernel}, nil}
+	return Finding{"seccomp", Limited, "this kernel has no filters", "They refuse single system calls, which is what step 09 ends with.", []Fix{otherKernel}, Steps[7:8]}
 }
 
 func tools(f *Facts) (all []Finding) {
@@ -154,9 +154,9 @@ func tools(f *Facts) (all []Finding) {
 		name, why, fix string
 		steps          []string
 	}{
-		{"go", "Each step is run from its source.", "install it as go.dev/doc/install says, and add its bin to PATH", Steps[:6]},
+		{"go", "Each step is run from its source.", "install it as go.dev/doc/install says, and add its bin to PATH", Steps[:8]},
 		{"git", "Stave is fetched and updated with it.", "install the package git", nil},
-		{"unshare", "The steps get their privilege from unshare -Ur.", "install the package util-linux", Steps[:6]},
+		{"unshare", "The steps up to 06 get their privilege from unshare -Ur.", "install the package util-linux", Steps[:6]},
 	} {
 		switch path := f.Tools[t.name]; {
 		case path != "":

@@ -302,7 +302,7 @@ func TestDiagnose(t *testing.T) {
 		},
 		{
 			"no filters", asRoot, func(f *Facts) { f.Filters = false },
-			"seccomp", Limited, []string{"No step needs them yet"}, "",
+			"seccomp", Limited, []string{"what step 09 ends with"}, "09-security",
 		},
 		{
 			"no go", asRoot, func(f *Facts) { f.Tools["go"] = "" },

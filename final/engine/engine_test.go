@@ -66,6 +66,29 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
+// A record is what was saved last, or nothing if a power failure took it.
+func TestRecord(t *testing.T) {
+	c := container{dir: t.TempDir()}
+	for _, pid := range []int{0, 7, 8} {
+		c.Record = Record{ID: "0123", Pid: pid}
+		if err := c.save(); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := readRecord(c.dir); err != nil || !reflect.DeepEqual(got, c.Record) {
+			t.Errorf("got %+v, %v; want %+v", got, err, c.Record)
+		}
+	}
+	if left, err := os.ReadDir(c.dir); err != nil || len(left) != 1 {
+		t.Errorf("beside the record there are %v, %v", left, err)
+	}
+	if err := os.Truncate(c.path("container.json"), 0); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := readRecord(c.dir); err != nil || got.Pid != 0 || got.ID != filepath.Base(c.dir) {
+		t.Errorf("of an empty record: %+v, %v", got, err)
+	}
+}
+
 func TestNames(t *testing.T) {
 	e, err := Open(t.TempDir())
 	if err != nil {

@@ -29,6 +29,8 @@ type Monitor struct {
 	Started func(pidfd int, terminal *os.File) (ended func())
 	// Size is the terminal's size in rows and columns.
 	Size func() (rows, columns uint)
+	// Warn is called with each thing that was asked for and means nothing here. It may be nil.
+	Warn func(string)
 	// Planned is called with the plan and how it went, whether it went well or not. If nil, nothing is timed.
 	Planned func(*plan.Plan, []plan.Timing)
 }
@@ -103,47 +105,51 @@ func (e *Engine) run(ctx context.Context, c *container, o Options, config v1.Ima
 		}
 	}
 	rc := &runtime.Container{
-		Cgroup: "stave-" + c.ID, Spec: s,
-		Overlay: &overlay.Mount{Lower: c.Layers, Upper: c.path("upper"), Work: c.path("work"), Target: c.path("rootfs"), User: e.mapping != nil},
+		ID: "stave-" + c.ID, Spec: s, DieWithParent: true,
+		Overlay: &overlay.Mount{Lower: c.Layers, Upper: c.path("upper"), Work: c.path("work"), Target: c.path("rootfs"), User: e.mapping != nil,
+			Volatile: true}, // the container is removed at its end, or by the next command after the machine failed
 	}
-	inputs := map[string]int{}
 	if !o.TTY && !o.Interactive {
-		null, err := os.Open(os.DevNull)
-		if err != nil {
-			return Result{}, err
-		}
-		defer null.Close()
-		rc.Stdio[0], inputs["nothing"] = "nothing", int(null.Fd())
+		rc.Stdio[0] = runtime.Null
 	}
-	p, group, err := rc.Plan(e.host)
+	p, err := rc.Plan(e.host)
 	if err != nil {
 		return Result{}, err
 	}
-	c.Cgroups = group.Dirs()
+	if err := p.Cgroup.Vacant(); err != nil { // on record, it would be cleared
+		return Result{}, err
+	}
+	for _, w := range p.Warnings {
+		if m.Warn != nil {
+			m.Warn(w)
+		}
+	}
+	c.Cgroups = p.Cgroup.Dirs()
 	if err := c.save(); err != nil {
 		return Result{}, err
 	}
-	return e.carryOut(ctx, c, p, inputs, m)
+	return e.carryOut(ctx, c, p, m)
 }
 
 // carryOut runs the plan and waits for the program.
-func (e *Engine) carryOut(ctx context.Context, c *container, p *plan.Plan, inputs map[string]int, m Monitor) (Result, error) {
+func (e *Engine) carryOut(ctx context.Context, c *container, p *runtime.Planned, m Monitor) (Result, error) {
 	goruntime.LockOSThread() // the child is to die with this thread (PR_SET_PDEATHSIG)
 	defer goruntime.UnlockOSThread()
-	o := plan.Options{Inputs: inputs}
+	o := plan.Options{}
 	var timings []plan.Timing
 	if m.Planned != nil {
 		o.Timed = func(t plan.Timing) { timings = append(timings, t) }
 	}
 	proc, err := p.Run(o)
 	if m.Planned != nil {
-		m.Planned(p, timings)
+		m.Planned(p.Plan, timings)
 	}
 	if err != nil {
 		return Result{}, err
 	}
 	defer unix.Close(proc.PidFD)
-	c.Pid, c.Start = proc.Pid, startOf(proc.Pid)
+	off := ctx.Err() != nil // it was called off while it was being made
+	c.Pid, c.Start = proc.Pid, runtime.Started(proc.Pid)
 	saved := c.save()
 	var terminal *os.File
 	if fd, ok := proc.Result(runtime.Terminal); ok {
@@ -154,8 +160,11 @@ func (e *Engine) carryOut(ctx context.Context, c *container, p *plan.Plan, input
 	if m.Started != nil {
 		ended = m.Started(proc.PidFD, terminal)
 	}
-	if ctx.Err() != nil {
-		_ = unix.PidfdSendSignal(proc.PidFD, unix.SIGKILL, nil, 0) // it was called off while it was being made
+	switch {
+	case off:
+		_ = unix.PidfdSendSignal(proc.PidFD, unix.SIGKILL, nil, 0)
+	case ctx.Err() != nil:
+		_ = unix.PidfdSendSignal(proc.PidFD, unix.SIGTERM, nil, 0) // somebody asked before there was anyone to pass it on
 	}
 	code, err := proc.Wait()
 	c.Pid = 0

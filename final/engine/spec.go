@@ -35,6 +35,8 @@ type Options struct {
 	Pids                    int64   // processes; 0 is no limit
 
 	Interactive, TTY bool
+
+	Isolation
 }
 
 // maxAccounts bounds /etc/passwd and /etc/group of an image, in bytes.
@@ -46,36 +48,28 @@ func (e *Engine) spec(c *container, o Options, config v1.ImageConfig) (*specs.Sp
 		Version:  specs.Version,
 		Root:     &specs.Root{Path: c.path("rootfs"), Readonly: o.ReadOnly},
 		Hostname: o.Hostname,
-		Linux: &specs.Linux{
-			Namespaces: []specs.LinuxNamespace{
-				{Type: specs.MountNamespace}, {Type: specs.UTSNamespace}, {Type: specs.IPCNamespace},
-				{Type: specs.PIDNamespace}, {Type: specs.CgroupNamespace},
-			},
-			Resources:     resources(o),
-			MaskedPaths:   maskedPaths,
-			ReadonlyPaths: readOnlyPaths,
-		},
-	}
-	if s.Hostname == "" {
-		s.Hostname = c.ID
-	}
-	switch o.Network {
-	case "none":
-		s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: specs.NetworkNamespace})
-	case "host":
-	default:
-		return nil, fmt.Errorf("network %q: it is none or host", o.Network)
-	}
-	if e.mapping != nil {
-		s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: specs.UserNamespace})
-		s.Linux.UIDMappings, s.Linux.GIDMappings = e.mapping.UIDs, e.mapping.GIDs
+		Linux:    &specs.Linux{Resources: resources(o)},
 	}
 	var err error
+	if s.Linux.Namespaces, err = e.namespaces(o); err != nil {
+		return nil, err
+	}
+	if e.mapping != nil {
+		s.Linux.UIDMappings, s.Linux.GIDMappings = e.mapping.UIDs, e.mapping.GIDs
+	}
+	switch {
+	case o.UTS != "" && o.UTS != "private" && o.Hostname != "":
+		return nil, fmt.Errorf("--hostname with --uts %s would rename the other, too", o.UTS)
+	case s.Hostname == "" && (o.UTS == "" || o.UTS == "private"):
+		s.Hostname = c.ID
+	}
 	if s.Process, err = process(c, o, config); err != nil {
 		return nil, err
 	}
-	s.Mounts, err = mounts(c, o)
-	return s, err
+	if s.Mounts, err = mounts(c, o); err != nil {
+		return nil, err
+	}
+	return s, e.isolate(s, o)
 }
 
 // process is the program: from the image unless the user says otherwise. A command replaces the image's Cmd and not its Entrypoint
@@ -186,6 +180,9 @@ func mounts(c *container, o Options) ([]specs.Mount, error) {
 		{Type: "mqueue", Source: "mqueue", Destination: "/dev/mqueue", Options: []string{"nosuid", "noexec", "nodev"}},
 		{Type: "tmpfs", Source: "shm", Destination: "/dev/shm", Options: []string{"nosuid", "noexec", "nodev", "mode=1777", "size=65536k"}},
 	}
+	if o.IPC == "host" {
+		list = sharedIPC(list)
+	}
 	for _, name := range etcFiles {
 		list = append(list, specs.Mount{Type: "bind", Source: c.path(name), Destination: "/etc/" + name, Options: []string{"bind", "rprivate"}})
 	}
@@ -208,6 +205,21 @@ func mounts(c *container, o Options) ([]specs.Mount, error) {
 		list = append(list, m)
 	}
 	return list, nil
+}
+
+// sharedIPC has the machine's own message queues and shared memory in place of new ones, as far as it has any: they are the files of its IPC namespace.
+func sharedIPC(list []specs.Mount) []specs.Mount {
+	var shared []specs.Mount
+	for _, m := range list {
+		if m.Destination == "/dev/mqueue" || m.Destination == "/dev/shm" {
+			if _, err := os.Stat(m.Destination); err != nil {
+				continue
+			}
+			m = specs.Mount{Type: "bind", Source: m.Destination, Destination: m.Destination, Options: []string{"rbind", "rprivate", "nosuid", "nodev", "noexec"}}
+		}
+		shared = append(shared, m)
+	}
+	return shared
 }
 
 // volume reads SRC:DST[:OPTIONS].

@@ -11,6 +11,7 @@ import (
 
 	"stave/final/cgroup"
 	"stave/final/image/layer"
+	"stave/final/runtime"
 )
 
 // Sweep clears away what monitors that died have left: a process that outlived its monitor, cgroups, directories.
@@ -52,7 +53,7 @@ func lockDead(dir string) (*os.File, error) {
 		if !errors.Is(err, unix.EWOULDBLOCK) || time.Now().After(deadline) {
 			return lock, err
 		}
-		if r, rerr := readRecord(dir); rerr != nil || startOf(r.Monitor) == r.MonitorStart {
+		if r, rerr := readRecord(dir); rerr != nil || runtime.Started(r.Monitor) == r.MonitorStart {
 			return nil, err
 		}
 	}
@@ -80,7 +81,7 @@ func killSurvivor(pid int, start uint64) {
 		return
 	}
 	defer unix.Close(fd)
-	if startOf(pid) != start {
+	if runtime.Started(pid) != start {
 		return
 	}
 	if unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0) == nil {

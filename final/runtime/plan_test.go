@@ -22,6 +22,7 @@ var (
 		{Mount: "/sys/fs/cgroup/memory", Own: "/", Controllers: []string{"memory"}},
 		{Mount: "/sys/fs/cgroup/cpu,cpuacct", Own: "/", Controllers: []string{"cpu", "cpuacct"}},
 		{Mount: "/sys/fs/cgroup/pids", Own: "/", Controllers: []string{"pids"}},
+		{Mount: "/sys/fs/cgroup/devices", Own: "/", Controllers: []string{"devices"}},
 		{Mount: "/sys/fs/cgroup/systemd", Own: "/", Controllers: []string{"name=systemd"}},
 		{Mount: "/sys/fs/cgroup/unified", Own: "/", V2: true},
 	}}
@@ -62,11 +63,25 @@ func limits(s *specs.Spec) {
 	s.Mounts = []specs.Mount{{Type: "cgroup", Source: "cgroup", Destination: "/sys/fs/cgroup", Options: []string{"ro"}}}
 }
 
+// refuse is a filter that answers one call with EPERM.
+func refuse(name string) *specs.LinuxSeccomp {
+	return &specs.LinuxSeccomp{DefaultAction: specs.ActAllow, Syscalls: []specs.LinuxSyscall{{Names: []string{name}, Action: specs.ActErrno}}}
+}
+
+func devices(s *specs.Spec) {
+	major, minor := int64(10), int64(229)
+	s.Linux.Devices = []specs.LinuxDevice{{Path: "/dev/fuse", Type: "c", Major: major, Minor: minor}}
+	s.Linux.Resources = &specs.LinuxResources{Devices: []specs.LinuxDeviceCgroup{
+		{Access: "rwm"}, {Allow: true, Type: "c", Major: &major, Minor: &minor, Access: "rw"},
+	}}
+}
+
 func TestPlan(t *testing.T) {
-	root := Host{Privileged: true, Cgroups: none, IsDir: func(p string) (bool, error) { return strings.HasSuffix(p, "dir"), nil }}
+	root := Host{Privileged: true, Root: true, Capabilities: 1<<41 - 1, SetGroups: true, Groups: []specs.LinuxIDMapping{{Size: 1<<32 - 1}}, Cgroups: none, IsDir: func(p string) (bool, error) { return strings.HasSuffix(p, "dir"), nil }}
 	onV1, onV2, userOnV2, user := root, root, root, root
 	onV1.Cgroups, onV2.Cgroups, userOnV2.Cgroups = v1, v2, v2
 	user.Privileged, userOnV2.Privileged = false, false
+	user.Root, userOnV2.Root = false, false
 	layers := &overlay.Mount{Lower: []string{"/s/layers/low", "/s/layers/high"}, Upper: "/s/c/upper", Work: "/s/c/work", Target: "/s/c/rootfs"}
 	userLayers := *layers
 	userLayers.User = true
@@ -75,9 +90,10 @@ func TestPlan(t *testing.T) {
 		host    Host
 		overlay *overlay.Mount
 		spec    *specs.Spec
+		created bool // made by stave-oci create: it waits for its start
 	}{
-		"smallest": {root, nil, small(nil)},
-		"identity": {root, nil, small(func(s *specs.Spec) {
+		"smallest": {host: root, spec: small(nil)},
+		"identity": {host: root, overlay: nil, spec: small(func(s *specs.Spec) {
 			add(s, specs.UTSNamespace, specs.IPCNamespace, specs.NetworkNamespace)
 			s.Hostname, s.Domainname = "box", "example"
 			s.Process.User = specs.User{UID: 1000, GID: 100, AdditionalGids: []uint32{10, 20}}
@@ -86,7 +102,7 @@ func TestPlan(t *testing.T) {
 			s.Process.NoNewPrivileges = true
 			s.Process.Rlimits = []specs.POSIXRlimit{{Type: "RLIMIT_NOFILE", Soft: 1024, Hard: 4096}}
 		})},
-		"mounts": {root, layers, small(func(s *specs.Spec) {
+		"mounts": {host: root, overlay: layers, spec: small(func(s *specs.Spec) {
 			s.Root.Readonly = true
 			s.Mounts = []specs.Mount{
 				{Type: "proc", Source: "proc", Destination: "/proc", Options: []string{"nosuid", "noexec", "nodev"}},
@@ -97,14 +113,14 @@ func TestPlan(t *testing.T) {
 			s.Linux.MaskedPaths = []string{"/proc/kcore"}
 			s.Linux.ReadonlyPaths = []string{"/proc/sys"}
 		})},
-		"limits-v1": {onV1, nil, small(limits)},
-		"limits-v2": {onV2, nil, small(limits)},
-		"limits-delegated": {userOnV2, nil, small(func(s *specs.Spec) {
+		"limits-v1": {host: onV1, overlay: nil, spec: small(limits)},
+		"limits-v2": {host: onV2, overlay: nil, spec: small(limits)},
+		"limits-delegated": {host: userOnV2, overlay: nil, spec: small(func(s *specs.Spec) {
 			limits(s)
 			s.Linux.Resources.CPU = nil
 		})},
-		"no-limits-v2": {onV2, nil, small(nil)},
-		"user-one-id": {user, &userLayers, small(func(s *specs.Spec) {
+		"no-limits-v2": {host: onV2, overlay: nil, spec: small(nil)},
+		"user-one-id": {host: user, overlay: &userLayers, spec: small(func(s *specs.Spec) {
 			add(s, specs.UserNamespace)
 			one := []specs.LinuxIDMapping{{ContainerID: 0, HostID: 1000, Size: 1}}
 			s.Linux.UIDMappings, s.Linux.GIDMappings = one, one
@@ -114,25 +130,61 @@ func TestPlan(t *testing.T) {
 				{Type: "sysfs", Destination: "/sys", Options: []string{"ro"}},
 			}
 		})},
-		"user-range": {user, &userLayers, small(func(s *specs.Spec) {
+		"user-range": {host: user, overlay: &userLayers, spec: small(func(s *specs.Spec) {
 			add(s, specs.UserNamespace)
 			ids := []specs.LinuxIDMapping{{ContainerID: 0, HostID: 1000, Size: 1}, {ContainerID: 1, HostID: 100000, Size: 65536}}
 			s.Linux.UIDMappings, s.Linux.GIDMappings = ids, ids
 			s.Process.User = specs.User{UID: 7, GID: 7}
 		})},
-		"terminal": {root, nil, small(func(s *specs.Spec) {
+		"terminal": {host: root, overlay: nil, spec: small(func(s *specs.Spec) {
 			s.Process.Terminal = true
 			s.Process.ConsoleSize = &specs.Box{Height: 24, Width: 80}
 		})},
+		"created": {host: onV2, created: true, spec: small(func(s *specs.Spec) {
+			ten := 10
+			hook := specs.Hook{Path: "/bin/hook", Args: []string{"hook", "up"}, Env: []string{"A=b"}, Timeout: &ten}
+			s.Hooks = &specs.Hooks{CreateRuntime: []specs.Hook{hook}, CreateContainer: []specs.Hook{hook}}
+			s.Process.NoNewPrivileges = true
+			s.Process.Args = []string{"true"}
+			s.Process.Env = []string{"PATH=/usr/bin:/bin", "HOME=/"}
+			s.Linux.Seccomp = refuse("mkdir")
+		})},
+		"privileged": {host: onV1, created: true, spec: small(func(s *specs.Spec) {
+			s.Process.Capabilities = &specs.LinuxCapabilities{Bounding: []string{"CAP_CHOWN", "CAP_KILL"}, Permitted: []string{"CAP_CHOWN", "CAP_KILL"},
+				Effective: []string{"CAP_CHOWN"}, Inheritable: []string{"CAP_KILL"}, Ambient: []string{"CAP_KILL"}}
+			s.Linux.Seccomp = refuse("mkdir")
+		})},
+		"joined": {host: root, spec: small(func(s *specs.Spec) {
+			add(s, specs.TimeNamespace, specs.UTSNamespace)
+			s.Linux.Namespaces[1].Path = "/proc/7/ns/pid"
+			s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: specs.UserNamespace, Path: "/proc/7/ns/user"},
+				specs.LinuxNamespace{Type: specs.NetworkNamespace, Path: "/run/netns/blue"})
+			s.Linux.TimeOffsets = map[string]specs.LinuxTimeOffset{"monotonic": {Secs: 1}, "boottime": {Secs: -1, Nanosecs: 5}}
+		})},
+		"attributes": {host: root, spec: small(func(s *specs.Spec) {
+			add(s, specs.NetworkNamespace, specs.IPCNamespace)
+			score := 500
+			s.Process.OOMScoreAdj = &score
+			s.Process.Scheduler = &specs.Scheduler{Policy: specs.SchedBatch, Nice: 5}
+			s.Process.IOPriority = &specs.LinuxIOPriority{Class: specs.IOPRIO_CLASS_BE, Priority: 4}
+			s.Linux.Personality = &specs.LinuxPersonality{Domain: specs.PerLinux32}
+			s.Linux.Sysctl = map[string]string{"net.ipv4.ip_forward": "1", "kernel.shmmax": "4096"}
+		})},
+		"devices-v1": {host: onV1, spec: small(devices)},
+		"devices-v2": {host: onV2, spec: small(devices)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := &Container{Cgroup: "stave-test", Spec: tc.spec, Overlay: tc.overlay}
-			p, _, err := c.Plan(tc.host)
+			c := &Container{ID: "stave-test", Spec: tc.spec, Overlay: tc.overlay, DieWithParent: true}
+			if tc.created {
+				c = &Container{ID: "stave-test", Spec: tc.spec, Gate: "gate", PreserveFDs: 2, AllHierarchies: true,
+					StateJSON: func(status string) (string, string) { return `{"status":"` + status + `","pid":`, "}" }}
+			}
+			p, err := c.Plan(tc.host)
 			if err != nil {
 				t.Fatal(err)
 			}
 			var got bytes.Buffer
-			if err := p.WriteText(&got, nil); err != nil {
+			if err := p.Plan.WriteText(&got, nil); err != nil {
 				t.Fatal(err)
 			}
 			golden := filepath.Join("testdata", name+".plan")
@@ -165,27 +217,32 @@ func firstDifference(got, want string) string {
 // What a configuration asks for and doesn't get is an error that names it.
 func TestPlanRefuses(t *testing.T) {
 	host := Host{Privileged: true, Cgroups: v1, IsDir: func(string) (bool, error) { return true, nil }}
-	shares := uint64(5)
 	for want, change := range map[string]func(*specs.Spec){
-		"hooks":                 func(s *specs.Spec) { s.Hooks = &specs.Hooks{} },
-		"linux.seccomp":         func(s *specs.Spec) { s.Linux.Seccomp = &specs.LinuxSeccomp{} },
-		"process.capabilities":  func(s *specs.Spec) { s.Process.Capabilities = &specs.LinuxCapabilities{} },
-		"needs a uts namespace": func(s *specs.Spec) { s.Hostname = "box" },
-		"there is no program":   func(s *specs.Spec) { s.Process.Args = nil },
-		"not an absolute path":  func(s *specs.Spec) { s.Process.Cwd = "work" },
-		"would hide":            func(s *specs.Spec) { s.Mounts = []specs.Mount{{Type: "tmpfs", Destination: "/x/.."}} },
-		"destination \"x\"":     func(s *specs.Spec) { s.Mounts = []specs.Mount{{Type: "tmpfs", Destination: "x"}} },
-		"\"idmap\" is not supported": func(s *specs.Spec) {
-			s.Mounts = []specs.Mount{{Type: "bind", Destination: "/x", Options: []string{"idmap"}}}
+		"linux.intelRdt":              func(s *specs.Spec) { s.Linux.IntelRdt = &specs.LinuxIntelRdt{} },
+		"no root.path":                func(s *specs.Spec) { s.Root = nil },
+		"has no process":              func(s *specs.Spec) { s.Process = nil },
+		"has no linux":                func(s *specs.Spec) { s.Linux = nil },
+		"another system":              func(s *specs.Spec) { s.Windows = &specs.Windows{} },
+		`no type "moon"`:              func(s *specs.Spec) { add(s, "moon") },
+		"pid twice":                   func(s *specs.Spec) { add(s, specs.PIDNamespace) },
+		"must have a mount namespace": func(s *specs.Spec) { s.Linux.Namespaces = nil },
+		"need a new time":             func(s *specs.Spec) { s.Linux.TimeOffsets = map[string]specs.LinuxTimeOffset{"boottime": {Secs: 1}} },
+		`no clock "wall"`: func(s *specs.Spec) {
+			add(s, specs.TimeNamespace)
+			s.Linux.TimeOffsets = map[string]specs.LinuxTimeOffset{"wall": {Secs: 1}}
 		},
-		"unknown option \"rw2\"": func(s *specs.Spec) {
-			s.Mounts = []specs.Mount{{Type: "bind", Destination: "/x", Options: []string{"rw2"}}}
+		"belongs to the whole machine": func(s *specs.Spec) { s.Linux.Sysctl = map[string]string{"kernel.panic": "1"} },
+		"needs a network namespace":    func(s *specs.Spec) { s.Linux.Sysctl = map[string]string{"net.ipv4.ip_forward": "1"} },
+		"is no parameter's name":       func(s *specs.Spec) { s.Linux.Sysctl = map[string]string{"net/../kernel/panic": "1"} },
+		`no policy "SCHED_FUN"`:        func(s *specs.Spec) { s.Process.Scheduler = &specs.Scheduler{Policy: "SCHED_FUN"} },
+		"priority from 0 to 7": func(s *specs.Spec) {
+			s.Process.IOPriority = &specs.LinuxIOPriority{Class: specs.IOPRIO_CLASS_BE, Priority: 8}
 		},
-		"\"time\" is not supported": func(s *specs.Spec) { add(s, specs.TimeNamespace) },
-		"pid twice":                 func(s *specs.Spec) { add(s, specs.PIDNamespace) },
-		"must have a new mount":     func(s *specs.Spec) { s.Linux.Namespaces = nil },
-		"there is no RLIMIT_X":      func(s *specs.Spec) { s.Process.Rlimits = []specs.POSIXRlimit{{Type: "RLIMIT_X"}} },
-		"resources.cpu (other":      func(s *specs.Spec) { s.Linux.Resources = &specs.LinuxResources{CPU: &specs.LinuxCPU{Shares: &shares}} },
+		"neither LINUX nor": func(s *specs.Spec) { s.Linux.Personality = &specs.LinuxPersonality{Domain: "BSD"} },
+		"names RLIMIT_NOFILE twice": func(s *specs.Spec) {
+			s.Process.Rlimits = []specs.POSIXRlimit{{Type: "RLIMIT_NOFILE"}, {Type: "RLIMIT_NOFILE"}}
+		},
+		"there is no RLIMIT_X": func(s *specs.Spec) { s.Process.Rlimits = []specs.POSIXRlimit{{Type: "RLIMIT_X"}} },
 		"user 5:0 doesn't exist": func(s *specs.Spec) {
 			add(s, specs.UserNamespace)
 			s.Linux.UIDMappings = []specs.LinuxIDMapping{{HostID: 1000, Size: 1}}
@@ -193,17 +250,17 @@ func TestPlanRefuses(t *testing.T) {
 			s.Process.User.UID = 5
 		},
 	} {
-		c := &Container{Cgroup: "stave-test", Spec: small(change)}
-		if _, _, err := c.Plan(host); err == nil || !strings.Contains(err.Error(), want) {
+		c := &Container{ID: "stave-test", Spec: small(change)}
+		if _, err := c.Plan(host); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want an error with %q", err, want)
 		}
 	}
 	limit := int64(1)
-	c := &Container{Cgroup: "stave-test", Spec: small(func(s *specs.Spec) {
+	c := &Container{ID: "stave-test", Spec: small(func(s *specs.Spec) {
 		s.Linux.Resources = &specs.LinuxResources{Pids: &specs.LinuxPids{Limit: &limit}}
 	})}
 	for _, h := range []Host{{Privileged: true}, {Cgroups: v1}, {Cgroups: cgroup.Layout{Hierarchies: []cgroup.Hierarchy{{Mount: "/x", V2: true, Controllers: []string{"pids"}}}}}} {
-		if _, _, err := c.Plan(h); err == nil || !strings.HasPrefix(err.Error(), "limiting pids: ") {
+		if _, err := c.Plan(h); err == nil || !strings.HasPrefix(err.Error(), "limiting pids: ") {
 			t.Errorf("a limit without a controller or delegation gave %v", err)
 		}
 	}

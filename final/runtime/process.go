@@ -10,7 +10,6 @@ import (
 
 	"stave/final/cgroup"
 	"stave/final/plan"
-	"stave/final/user"
 )
 
 // hierarchyMount is one hierarchy inside a container.
@@ -35,158 +34,202 @@ func (b *builder) umask(what string, mask uint32) {
 		Calls: []plan.Call{{Name: "umask", Args: []plan.Arg{plan.Mode(mask)}}}})
 }
 
-// terminal makes the standard streams: a pseudo-terminal made inside, whose master the parent fetches by pidfd_getfd(2), or
-// descriptors that the caller gave. Either way the container is a session of its own.
-func (b *builder) terminal() {
-	p := &b.plan
+// keyring gives the container a session keyring of its own: the caller's may hold secrets (keyrings(7)).
+func (b *builder) keyring() {
+	if b.NoNewKeyring {
+		return
+	}
+	b.plan.Add(plan.Op{Actor: plan.Child, What: "making a session keyring", Why: "the caller's keys are not the container's (session-keyring(7))",
+		Calls: []plan.Call{{Name: "keyctl", Args: []plan.Arg{plan.Sym("KEYCTL_JOIN_SESSION_KEYRING", unix.KEYCTL_JOIN_SESSION_KEYRING), plan.Str("_ses." + b.ID)},
+			// Kernels without keyrings, and containers that may not use them, have no keys to give away either.
+			Allow: []unix.Errno{unix.ENOSYS, unix.EPERM, unix.EDQUOT}}}})
+}
+
+// session takes the child out of the caller's, and gives it the standard streams that the caller chose, unless it gets a terminal.
+func (b *builder) session() {
 	op := plan.Op{Actor: plan.Child, What: "starting a session", Step: "02-pid",
 		Why:   "signals from the caller's terminal are for the caller, who passes them on",
 		Calls: []plan.Call{{Name: "setsid"}}}
 	if !b.Spec.Process.Terminal {
 		for fd, name := range b.Stdio {
-			if name != "" {
+			if name != "" && name != Null {
 				op.Calls = append(op.Calls, plan.Call{Name: "dup3", Args: []plan.Arg{plan.Ref(name), plan.Int(fd), plan.Int(0)}})
 			}
 		}
-		p.Add(op)
+	}
+	b.plan.Add(op)
+}
+
+// null opens the container's own null device for those standard streams that are to be one, or were the host's, whose mode root inside could change by its descriptor. It
+// comes once the root is the container's.
+func (b *builder) null() {
+	var calls []plan.Call
+	for fd, name := range b.Stdio {
+		if name == Null || name == "" && b.host.Streams.Null[fd] {
+			calls = append(calls, plan.Call{Name: "dup3", Args: []plan.Arg{plan.Ref("null"), plan.Int(fd), plan.Int(0)}})
+		}
+	}
+	if len(calls) == 0 || b.Spec.Process.Terminal {
 		return
 	}
-	const rdwr = unix.O_RDWR | unix.O_NOCTTY | unix.O_CLOEXEC
-	p.Add(op)
+	open := plan.Call{Name: "openat", Result: "null", Args: []plan.Arg{plan.AtCWD(), plan.Str("/dev/null"), plan.Sym("O_RDWR|O_NOFOLLOW|O_CLOEXEC", unix.O_RDWR|unix.O_NOFOLLOW|unix.O_CLOEXEC)}}
+	b.plan.Add(plan.Op{Actor: plan.Child, What: "opening the container's null device", Step: "03-mount", Why: "for a standard stream that is nothing; the host's stays outside",
+		Calls: append([]plan.Call{open}, calls...)})
+}
+
+// pipes gives the program's user those standard streams that are pipes: whoever opens /dev/stdout opens the pipe anew, with the rights of its owner (proc(5), /proc/PID/fd).
+// runc and crun do that too. Where the container's ids are others the owner stays.
+func (b *builder) pipes() {
+	op := plan.Op{Actor: plan.Child, What: "giving the program's user the pipes", Step: "08-user", Why: "it may open /dev/stdout and the like"}
+	for fd, name := range b.Stdio {
+		if name == "" && b.host.Streams.Pipe[fd] {
+			op.Calls = append(op.Calls, plan.Call{Name: "fchownat", Allow: []unix.Errno{unix.EPERM, unix.EINVAL},
+				Args: []plan.Arg{plan.Int(fd), plan.Str(""), plan.Int(int(b.Spec.Process.User.UID)), plan.Sym("-1", -1), plan.Sym("AT_EMPTY_PATH", unix.AT_EMPTY_PATH)}})
+		}
+	}
+	if len(op.Calls) > 0 && b.Spec.Process.User.UID != 0 && !b.Spec.Process.Terminal {
+		b.plan.Add(op)
+	}
+}
+
+// grantable are the capabilities that the program can be given: all of its own user namespace's, or else ours.
+func (b *builder) grantable() uint64 {
+	if b.userns {
+		return 1<<64 - 1
+	}
+	return b.host.Capabilities
+}
+
+const ptmxFlags = unix.O_RDWR | unix.O_NOCTTY | unix.O_CLOEXEC
+
+// terminal makes a pseudo-terminal inside, whose master the parent fetches by pidfd_getfd(2). root names the descriptor of the container's root directory; if it is
+// empty, the child's root is that already. No link is followed, because what it led to would be opened with more rights than the container has (CVE-2025-52565).
+func (b *builder) terminal(root string) {
+	p := &b.plan
+	where, flags := plan.AtCWD(), plan.Bytes("{O_RDWR|O_NOCTTY|O_CLOEXEC, RESOLVE_NO_SYMLINKS}", plan.Words(ptmxFlags, 0, unix.RESOLVE_NO_SYMLINKS))
+	if root != "" {
+		where = plan.Ref(root)
+		flags = plan.Bytes("{O_RDWR|O_NOCTTY|O_CLOEXEC, RESOLVE_IN_ROOT|RESOLVE_NO_SYMLINKS}", plan.Words(ptmxFlags, 0, unix.RESOLVE_IN_ROOT|unix.RESOLVE_NO_SYMLINKS))
+	}
 	p.Add(plan.Op{Actor: plan.Child, What: "making a terminal", Step: "03-mount",
 		Why: "a pseudo-terminal of the container's own devpts (pty(7)); its slave is asked for by the master, not by a name (ioctl_tty(2))",
 		Calls: []plan.Call{
-			{Name: "openat", Args: []plan.Arg{plan.AtCWD(), plan.Str("/dev/pts/ptmx"), plan.Sym("O_RDWR|O_NOCTTY|O_CLOEXEC", rdwr)}, Result: "ptmx"},
+			{Name: "openat2", Args: []plan.Arg{where, plan.Str("/dev/pts/ptmx"), flags, plan.Int(howSize)}, Result: "ptmx"},
 			{Name: "ioctl", Args: []plan.Arg{plan.Ref("ptmx"), plan.Sym("TIOCSPTLCK", unix.TIOCSPTLCK), plan.Bytes("{0}", plan.HalfWords(0))}},
-			{Name: "ioctl", Args: []plan.Arg{plan.Ref("ptmx"), plan.Sym("TIOCGPTPEER", unix.TIOCGPTPEER), plan.Sym("O_RDWR|O_NOCTTY|O_CLOEXEC", rdwr)}, Result: "slave"},
+			{Name: "ioctl", Args: []plan.Arg{plan.Ref("ptmx"), plan.Sym("TIOCGPTPEER", unix.TIOCGPTPEER), plan.Sym("O_RDWR|O_NOCTTY|O_CLOEXEC", ptmxFlags)}, Result: slave},
 		}})
 	p.Add(plan.Op{Actor: plan.Parent, What: "fetching the terminal's master", Step: "03-mount",
 		Why:   "what is typed outside goes in by it, and what is printed inside comes out",
 		Calls: []plan.Call{{Name: "pidfd_getfd", Args: []plan.Arg{plan.Ref("pidfd"), plan.Ref("ptmx"), plan.Int(0)}, Result: Terminal}}})
-	b.console()
+	b.takeTerminal()
 }
 
-// console makes the slave the child's controlling terminal, its standard streams and /dev/console.
-func (b *builder) console() {
-	slave := plan.Ref("slave")
+const (
+	slave   = "slave"
+	howSize = 24 // bytes of a struct open_how (openat2(2))
+)
+
+// takeTerminal makes the slave the child's controlling terminal and its standard streams.
+func (b *builder) takeTerminal() {
+	fd := plan.Ref(slave)
 	var calls []plan.Call
 	if s := b.Spec.Process.ConsoleSize; s != nil {
 		size := []byte{byte(s.Height), byte(s.Height >> 8), byte(s.Width), byte(s.Width >> 8), 0, 0, 0, 0} // struct winsize, little-endian on both machines
-		calls = append(calls, plan.Call{Name: "ioctl", Args: []plan.Arg{slave, plan.Sym("TIOCSWINSZ", unix.TIOCSWINSZ), plan.Bytes(fmt.Sprintf("{%d, %d}", s.Height, s.Width), size)}})
+		calls = append(calls, plan.Call{Name: "ioctl", Args: []plan.Arg{fd, plan.Sym("TIOCSWINSZ", unix.TIOCSWINSZ), plan.Bytes(fmt.Sprintf("{%d, %d}", s.Height, s.Width), size)}})
 	}
 	calls = append(calls,
-		plan.Call{Name: "fchownat", Args: []plan.Arg{slave, plan.Str(""), plan.Int(int(b.Spec.Process.User.UID)), plan.Sym("-1", -1), plan.Sym("AT_EMPTY_PATH", unix.AT_EMPTY_PATH)}},
-		plan.Call{Name: "ioctl", Args: []plan.Arg{slave, plan.Sym("TIOCSCTTY", unix.TIOCSCTTY), plan.Int(0)}})
-	for fd := range 3 {
-		calls = append(calls, plan.Call{Name: "dup3", Args: []plan.Arg{slave, plan.Int(fd), plan.Int(0)}})
+		plan.Call{Name: "fchownat", Args: []plan.Arg{fd, plan.Str(""), plan.Int(int(b.Spec.Process.User.UID)), plan.Sym("-1", -1), plan.Sym("AT_EMPTY_PATH", unix.AT_EMPTY_PATH)}},
+		plan.Call{Name: "ioctl", Args: []plan.Arg{fd, plan.Sym("TIOCSCTTY", unix.TIOCSCTTY), plan.Int(0)}})
+	for n := range 3 {
+		calls = append(calls, plan.Call{Name: "dup3", Args: []plan.Arg{fd, plan.Int(n), plan.Int(0)}})
 	}
 	b.plan.Add(plan.Op{Actor: plan.Child, What: "taking the terminal", Step: "03-mount",
 		Why: "it becomes standard input, output and error, and where Ctrl-C comes from", Calls: calls})
 }
 
+// hooks are run when all of the container is there and its root not yet exchanged (config.md, "POSIX-platform Hooks").
+func (b *builder) hooks() {
+	h := b.Spec.Hooks
+	if h == nil {
+		return
+	}
+	var calls []plan.Call
+	calls = append(calls, b.hookCalls(h.Prestart, 0)...) //nolint:staticcheck // deprecated in the specification, and still what some callers use
+	calls = append(calls, b.hookCalls(h.CreateRuntime, 0)...)
+	calls = append(calls, b.hookCalls(h.CreateContainer, b.namespaces.Flags())...)
+	if len(calls) > 0 {
+		b.plan.Add(plan.Op{Actor: plan.Parent, What: "running hooks", Why: "programs that the configuration names; they get the container's state on standard input", Calls: calls})
+	}
+}
+
 // process is the last stretch, from root to the program.
 func (b *builder) process() error {
-	p, proc := &b.plan, b.Spec.Process
-	for _, r := range proc.Rlimits {
-		if err := b.rlimit(r); err != nil {
-			return err
-		}
-	}
-	if proc.OOMScoreAdj != nil {
-		p.Add(plan.Op{Actor: plan.Child, What: "setting oom_score_adj", Step: "04-cgroups", Why: "who is killed first when memory runs out (proc(5))",
-			Calls: p.WriteFile(plan.Str("/proc/self/oom_score_adj"), plan.Str(fmt.Sprint(*proc.OOMScoreAdj)))})
-	}
-	b.umask("setting the usual umask", 0o22)
-	if err := user.Credentials(p, proc.User, b.mapping); err != nil {
+	a := &attributes{plan: &b.plan, process: b.Spec.Process, linux: b.Spec.Linux, mapping: b.mapping, userns: b.userns, waits: b.Gate != "", have: b.grantable(), setgroups: b.host.SetGroups}
+	if err := a.add(); err != nil {
 		return err
 	}
-	if proc.NoNewPrivileges {
-		p.Add(plan.Op{Actor: plan.Child, What: "giving up new privileges", Step: "09-security", Why: "setuid programs gain nothing from here on",
-			Calls: []plan.Call{{Name: "prctl", Args: []plan.Arg{plan.Sym("PR_SET_NO_NEW_PRIVS", unix.PR_SET_NO_NEW_PRIVS), plan.Int(1), plan.Int(0), plan.Int(0), plan.Int(0)}}}})
-	}
+	b.filter = a.filter
+	b.warnings = append(b.warnings, a.warnings...)
 	b.dieWithParent()
-	return b.execve()
-}
-
-var rlimits = map[string]int{
-	"RLIMIT_AS": unix.RLIMIT_AS, "RLIMIT_CORE": unix.RLIMIT_CORE, "RLIMIT_CPU": unix.RLIMIT_CPU, "RLIMIT_DATA": unix.RLIMIT_DATA,
-	"RLIMIT_FSIZE": unix.RLIMIT_FSIZE, "RLIMIT_LOCKS": unix.RLIMIT_LOCKS, "RLIMIT_MEMLOCK": unix.RLIMIT_MEMLOCK, "RLIMIT_MSGQUEUE": unix.RLIMIT_MSGQUEUE,
-	"RLIMIT_NICE": unix.RLIMIT_NICE, "RLIMIT_NOFILE": unix.RLIMIT_NOFILE, "RLIMIT_NPROC": unix.RLIMIT_NPROC, "RLIMIT_RSS": unix.RLIMIT_RSS,
-	"RLIMIT_RTPRIO": unix.RLIMIT_RTPRIO, "RLIMIT_RTTIME": unix.RLIMIT_RTTIME, "RLIMIT_SIGPENDING": unix.RLIMIT_SIGPENDING, "RLIMIT_STACK": unix.RLIMIT_STACK,
-}
-
-func (b *builder) rlimit(r specs.POSIXRlimit) error {
-	number, ok := rlimits[r.Type]
-	if !ok {
-		return fmt.Errorf("process.rlimits: there is no %s (getrlimit(2))", r.Type)
+	if b.Gate != "" {
+		b.gate(a.early())
 	}
-	b.plan.Add(plan.Op{Actor: plan.Child, What: fmt.Sprintf("setting %s to %d (hard %d)", r.Type, r.Soft, r.Hard), Step: "04-cgroups",
-		Calls: []plan.Call{{Name: "prlimit64", Args: []plan.Arg{plan.Int(0), plan.Sym(r.Type, number),
-			plan.Bytes(fmt.Sprintf("{%d, %d}", r.Soft, r.Hard), plan.Words(r.Soft, r.Hard)), plan.Null()}}}})
-	return nil
+	a.late()
+	return execve(&b.plan, b.Spec.Process)
 }
 
-// defaultPath is where programs are looked for when the environment doesn't say.
-const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
-// execve ends the list. A name without a slash is tried in each directory of the container's PATH, as execvp(3) does.
-func (b *builder) execve() error {
-	proc := b.Spec.Process
-	if len(proc.Args) == 0 || proc.Args[0] == "" {
-		return fmt.Errorf("there is no program to run: name one after the image")
-	}
-	candidates := []string{proc.Args[0]}
-	if !strings.Contains(proc.Args[0], "/") {
-		candidates = nil
-		for dir := range strings.SplitSeq(searchPath(proc.Env), ":") {
-			candidates = append(candidates, path.Join("/", dir, proc.Args[0]))
+// gate is where a created container waits to be started. Nothing is open in it but what the program gets, and the gate; unless it is under its filter
+// already, which may not know the calls for that.
+func (b *builder) gate(filtered bool) {
+	p := &b.plan
+	p.Leave("the container is created; what comes now happens when it is started")
+	at := 3 + b.PreserveFDs
+	op := plan.Op{Actor: plan.Child, What: "waiting to be started", Why: "a read from a named pipe that nobody writes to before"}
+	fd := plan.Ref(b.Gate)
+	if !filtered {
+		fd = plan.Int(at)
+		op.Calls = []plan.Call{
+			{Name: "dup3", Args: []plan.Arg{plan.Ref(b.Gate), fd, plan.Sym("O_CLOEXEC", unix.O_CLOEXEC)}},
+			{Name: "close_range", Args: []plan.Arg{plan.Int(at + 1), plan.Sym("~0U", 1<<32-1), plan.Int(0)}},
 		}
 	}
-	op := plan.Op{Actor: plan.Child, What: "executing " + proc.Args[0], Step: "01-uts", Why: "the child becomes the program; nothing of the runtime is left in it"}
-	for _, name := range candidates {
-		op.Calls = append(op.Calls, plan.Call{Name: "execve", Args: []plan.Arg{plan.Str(name), plan.Strs(proc.Args), plan.Strs(proc.Env)},
-			Allow: []unix.Errno{unix.ENOENT, unix.ENOTDIR, unix.EACCES}})
-	}
-	op.Calls[len(op.Calls)-1].Allow = nil
-	b.plan.Add(op)
-	return nil
+	op.Calls = append(op.Calls, plan.Call{Name: "read", Args: []plan.Arg{fd, plan.Bytes("&byte", make([]byte, 1)), plan.Int(1)}})
+	p.Add(op)
 }
 
-func searchPath(env []string) string {
-	for _, e := range env {
-		if value, ok := strings.CutPrefix(e, "PATH="); ok {
-			return value
-		}
+// oomScore has the parent set oom_score_adj: as root of the machine it may lower it, which the container's root can't.
+func (b *builder) oomScore() {
+	n := b.Spec.Process.OOMScoreAdj
+	if n == nil {
+		return
 	}
-	return defaultPath
+	calls := b.plan.WriteFile(plan.Concat(plan.Str("/proc/"), plan.Ref("child"), plan.Str("/oom_score_adj")), plan.Str(fmt.Sprint(*n)))
+	if !b.host.Privileged {
+		calls[1].Allow = []unix.Errno{unix.EACCES, unix.EPERM} // as runc: callers pass on the value their own daemon has
+	}
+	b.plan.Add(plan.Op{Actor: plan.Parent, What: fmt.Sprintf("setting oom_score_adj to %d", *n), Step: "04-cgroups", Why: "who is killed first when memory runs out (proc(5))", Calls: calls})
 }
 
 // unsupported names the first thing a configuration asks for that wouldn't be done.
 func unsupported(s *specs.Spec) error {
-	if s.Root == nil || s.Process == nil || s.Linux == nil {
-		return fmt.Errorf("the configuration needs root, process and linux")
+	switch {
+	case s.Root == nil || s.Root.Path == "":
+		return fmt.Errorf("the configuration has no root.path")
+	case s.Process == nil:
+		return fmt.Errorf("the configuration has no process")
+	case s.Linux == nil:
+		return fmt.Errorf("the configuration has no linux")
+	case s.Windows != nil || s.Solaris != nil || s.VM != nil || s.ZOS != nil || s.FreeBSD != nil:
+		return fmt.Errorf("the configuration is also for another system than Linux")
 	}
-	l, proc := s.Linux, s.Process
+	l := s.Linux
 	for _, f := range []struct {
 		set  bool
 		name string
 	}{
-		{s.Hooks != nil, "hooks"},
-		{l.Seccomp != nil, "linux.seccomp"},
 		{l.IntelRdt != nil, "linux.intelRdt"},
-		{len(l.Sysctl) > 0, "linux.sysctl"},
-		{len(l.Devices) > 0, "linux.devices"},
-		{l.RootfsPropagation != "", "linux.rootfsPropagation"},
-		{l.MountLabel != "", "linux.mountLabel"},
-		{l.Personality != nil, "linux.personality"},
-		{l.CgroupsPath != "", "linux.cgroupsPath"},
-		{len(l.TimeOffsets) > 0, "linux.timeOffsets"},
-		{proc.Capabilities != nil, "process.capabilities"},
-		{proc.ApparmorProfile != "", "process.apparmorProfile"},
-		{proc.SelinuxLabel != "", "process.selinuxLabel"},
-		{proc.Scheduler != nil, "process.scheduler"},
-		{proc.IOPriority != nil, "process.ioPriority"},
-		{proc.ExecCPUAffinity != nil, "process.execCPUAffinity"},
+		{l.MemoryPolicy != nil, "linux.memoryPolicy"},
+		{len(l.NetDevices) > 0, "linux.netDevices"},
 	} {
 		if f.set {
 			return fmt.Errorf("the configuration's %s is not supported", f.name)

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/spf13/cobra"
+
+	"stave/final/runtime"
+)
+
+// An execFailure is one of exec before its program ran. Its exit code isn't 1, which a program is more likely to have.
+type execFailure struct{ error }
+
+func (e *execFailure) Unwrap() error { return e.error }
+
+// execFlags are the flags of exec.
+type execFlags struct {
+	runtime.ExecOptions
+	file, cwd, user, label, apparmor, explain string
+	env, caps                                 []string
+	gids                                      []uint
+	tty, detach, noNewPrivs                   bool
+}
+
+func execCommand(g *global) *cobra.Command {
+	o := &execFlags{}
+	c := &cobra.Command{
+		Use:   "exec [flags] CONTAINER COMMAND [ARG...]",
+		Short: "Run one more program in a container",
+		Long: `Run one more program in a container. What isn't said by flags or by --process is as in the container's config.json. The exit code
+is the program's; 128+n if signal n ended it; 255 if it never ran.`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			code, err := o.run(c, g, args)
+			if err != nil {
+				return &execFailure{fmt.Errorf("exec failed: %w", err)}
+			}
+			return exitCode(code)
+		},
+	}
+	f := c.Flags()
+	f.SetInterspersed(false)
+	f.StringVarP(&o.file, "process", "p", "", "`file` with the process in the form of config.json's process")
+	f.StringVar(&o.PidFile, "pid-file", "", "`file` to write the pid to")
+	f.StringVar(&o.ConsoleSocket, "console-socket", "", "Unix `socket` to send the terminal's master to")
+	f.StringVar(&o.PidfdSocket, "pidfd-socket", "", "Unix `socket` to send a pidfd to")
+	f.BoolVarP(&o.detach, "detach", "d", false, "leave the program to itself once it runs")
+	f.BoolVarP(&o.tty, "tty", "t", false, "give it a terminal")
+	f.StringVar(&o.cwd, "cwd", "", "working `directory` in the container")
+	f.StringArrayVarP(&o.env, "env", "e", nil, "set a variable: `NAME=VALUE`")
+	f.StringVarP(&o.user, "user", "u", "", "`uid[:gid]`")
+	f.UintSliceVarP(&o.gids, "additional-gids", "g", nil, "more `groups`, by number")
+	f.StringArrayVarP(&o.caps, "cap", "c", nil, "add a `capability`")
+	f.BoolVar(&o.noNewPrivs, "no-new-privs", false, "let setuid programs gain nothing")
+	f.StringVar(&o.label, "process-label", "", "SELinux `label`")
+	f.StringVar(&o.apparmor, "apparmor", "", "AppArmor `profile`")
+	f.IntVar(&o.PreserveFDs, "preserve-fds", 0, "`how many` descriptors after 0, 1 and 2 the program gets")
+	f.StringArrayVar(&o.Cgroups, "cgroup", nil, "join a cgroup below the container's: `[controller:]path`")
+	f.BoolVar(&o.IgnorePaused, "ignore-paused", false, "also in a container that is paused")
+	addExplain(f, &o.explain)
+	return c
+}
+
+func (o *execFlags) run(c *cobra.Command, g *global, args []string) (int, error) {
+	i, err := g.containers().Running(args[0])
+	if err != nil {
+		return 0, err
+	}
+	if o.Process, err = o.process(c, i, args[1:]); err != nil {
+		return 0, err
+	}
+	if o.Planned, err = explained(o.explain); err != nil {
+		return 0, err
+	}
+	o.Warn = g.warn
+	return i.Exec(o.ExecOptions, foreground(o.detach))
+}
+
+// process is what is to run, from a file or from the container's own process and the flags.
+func (o *execFlags) process(c *cobra.Command, i *runtime.Instance, args []string) (*specs.Process, error) {
+	var p *specs.Process
+	if o.file != "" {
+		b, err := os.ReadFile(o.file)
+		if err != nil {
+			return nil, err
+		}
+		if err := json.Unmarshal(b, &p); err != nil {
+			return nil, fmt.Errorf("reading the process from %s: %w", o.file, err)
+		}
+	} else {
+		spec, err := i.Spec()
+		if err != nil {
+			return nil, err
+		}
+		p = &specs.Process{Cwd: "/"}
+		if spec.Process != nil {
+			*p = *spec.Process
+		}
+		p.Args, p.Terminal = args, o.tty
+		if err := o.change(c, p); err != nil {
+			return nil, err
+		}
+	}
+	if p == nil || len(p.Args) == 0 {
+		return nil, errors.New("there is no program to run: name one after the container, or give --process")
+	}
+	return p, nil
+}
+
+func (o *execFlags) change(c *cobra.Command, p *specs.Process) error {
+	p.Env = append(p.Env, o.env...)
+	for _, gid := range o.gids {
+		p.User.AdditionalGids = append(p.User.AdditionalGids, uint32(gid))
+	}
+	if c.Flags().Changed("no-new-privs") {
+		p.NoNewPrivileges = o.noNewPrivs
+	}
+	for _, set := range []struct {
+		value string
+		to    *string
+	}{{o.cwd, &p.Cwd}, {o.label, &p.SelinuxLabel}, {o.apparmor, &p.ApparmorProfile}} {
+		if set.value != "" {
+			*set.to = set.value
+		}
+	}
+	if len(o.caps) > 0 {
+		addCapabilities(p, o.caps)
+	}
+	if o.user == "" {
+		return nil
+	}
+	return setUser(&p.User, o.user)
+}
+
+// addCapabilities leaves the inheritable set alone (CVE-2022-27650), and so can't raise ambient ones unless there are inheritable ones already.
+func addCapabilities(p *specs.Process, names []string) {
+	if p.Capabilities == nil {
+		p.Capabilities = &specs.LinuxCapabilities{}
+	}
+	c := p.Capabilities
+	c.Bounding, c.Effective, c.Permitted = append(c.Bounding, names...), append(c.Effective, names...), append(c.Permitted, names...)
+	if c.Inheritable != nil {
+		c.Ambient = append(c.Ambient, names...)
+	}
+}
+
+// setUser takes numbers alone, whole ones: what names mean is the container's business, and half a number would be somebody else (CVE-2026-30892).
+func setUser(u *specs.User, text string) error {
+	uid, gid, both := strings.Cut(text, ":")
+	parsed, err := strconv.ParseUint(uid, 10, 32)
+	if err != nil {
+		return fmt.Errorf("--user %s: it is uid[:gid], in numbers", text)
+	}
+	u.UID = uint32(parsed)
+	if both {
+		if parsed, err = strconv.ParseUint(gid, 10, 32); err != nil {
+			return fmt.Errorf("--user %s: it is uid[:gid], in numbers", text)
+		}
+		u.GID = uint32(parsed)
+	}
+	return nil
+}

@@ -1,0 +1,118 @@
+package runtime
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"stave/final/cgroup"
+)
+
+// Delete removes a container that has stopped. With force it ends one that hasn't, calls off one that is being made, and clears what a killed command
+// has left; that there is nothing is then no error.
+func (r Root) Delete(id string, force bool, warn func(error)) error {
+	if !force {
+		i, err := r.locked(id)
+		if err != nil {
+			return err
+		}
+		defer i.unlock()
+		if s := i.Now(); s.Status != specs.StateStopped {
+			return fmt.Errorf("cannot delete container %s that is not stopped: %s", id, s.Status)
+		}
+		return i.destroy(warn)
+	}
+	dir, err := r.dir(id)
+	if err != nil {
+		return err
+	}
+	lock, err := lockDir(dir, func() {
+		if i, err := r.Load(id); err == nil && i.creating() {
+			_ = end(i.orphan()) // its creator then fails, and clears up by itself
+		}
+	})
+	if errors.Is(err, ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("container %s: %w", id, err)
+	}
+	i, err := r.Load(id)
+	if errors.Is(err, ErrNotExist) {
+		i, err = &Instance{dir: dir}, nil // a create killed before it could write anything
+	}
+	if err != nil {
+		lock.Close()
+		return err
+	}
+	i.lock = lock
+	defer i.unlock()
+	return i.destroy(warn)
+}
+
+// destroy ends what still runs and removes what create has made, the state last: until then the next delete can go on with it.
+func (i *Instance) destroy(warn func(error)) error {
+	pid, start := i.orphan()
+	if i.Pid > 0 {
+		pid, start = i.Pid, i.Start
+	}
+	if i.frozen() {
+		_ = i.cgroup().Kill() // which thaws it, too
+	}
+	if err := end(pid, start); err != nil {
+		return fmt.Errorf("ending container %s: %w", i.ID, err)
+	}
+	if err := cgroup.Remove(i.Cgroups); err != nil {
+		return err
+	}
+	if err := i.removeDir(); err != nil {
+		return err
+	}
+	i.poststop(warn)
+	return nil
+}
+
+// dying is how long a killed process may take, in milliseconds: it may wait for a disk.
+const dying = 10_000
+
+// end kills a process, if it is still the one that started then, and waits until it has ended: the pidfd is readable when it has, whoever is
+// its parent (pidfd_open(2)).
+func end(pid int, start uint64) error {
+	if pid <= 0 {
+		return nil
+	}
+	pidfd, err := unix.PidfdOpen(pid, 0)
+	if err == unix.ESRCH || err == unix.EINVAL {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("opening a pidfd of process %d: %w", pid, err)
+	}
+	defer unix.Close(pidfd)
+	if s, alive := look(pid); !alive || s.start != start {
+		return nil
+	}
+	if err := unix.PidfdSendSignal(pidfd, unix.SIGKILL, nil, 0); err != nil && err != unix.ESRCH {
+		return fmt.Errorf("killing process %d: %w", pid, err)
+	}
+	if err := wait(pidfd, unix.POLLIN, dying); err != nil {
+		return fmt.Errorf("killing process %d: %w", pid, err)
+	}
+	return nil
+}
+
+// removeDir removes the container's directory, the state last.
+func (i *Instance) removeDir() error {
+	for _, name := range []string{gateFile, childFile, filterFile, configFile, "." + stateFile + ".new", stateFile} {
+		if err := os.Remove(i.path(name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("removing container %s: %w", i.ID, err)
+		}
+	}
+	if err := os.Remove(i.dir); err != nil {
+		return fmt.Errorf("removing container %s: %w", i.ID, err)
+	}
+	return nil
+}

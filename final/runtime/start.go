@@ -1,0 +1,102 @@
+package runtime
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// Start lets a created container's process go on to its program.
+func (r Root) Start(id string, warn func(error)) error {
+	i, err := r.locked(id)
+	if err != nil {
+		return err
+	}
+	defer i.unlock()
+	switch s := i.Now(); s.Status {
+	case specs.StateCreated:
+	case specs.StateStopped:
+		return errors.New("cannot start a container that has stopped")
+	case specs.StateRunning:
+		return errors.New("cannot start an already running container")
+	default:
+		return fmt.Errorf("cannot start a container in the %s state", s.Status)
+	}
+	if i.Nothing {
+		return errors.Join(errors.New("cannot start a container without a program: its configuration has no process"), end(i.Pid, i.Start))
+	}
+	return i.start(warn)
+}
+
+// start runs the hooks around the opening of the gate. A hook that fails is the container's end (runtime.md, "Lifecycle").
+func (i *Instance) start(warn func(error)) error {
+	err := i.beforeStart()
+	if err == nil {
+		err = i.openGate()
+	}
+	if err == nil {
+		err = i.afterStart()
+	}
+	if err != nil {
+		err = errors.Join(err, i.destroy(warn))
+	}
+	return err
+}
+
+func (i *Instance) afterStart() error {
+	if i.Hooks == nil {
+		return nil
+	}
+	return i.runHooks("poststart", i.Hooks.Poststart, specs.StateRunning, i.Pid, -1)
+}
+
+func (i *Instance) beforeStart() error {
+	if i.Hooks == nil || len(i.Hooks.StartContainer) == 0 {
+		return nil
+	}
+	pidfd, err := i.open()
+	if err != nil {
+		return err
+	}
+	defer unix.Close(pidfd)
+	return i.runHooks("startContainer", i.Hooks.StartContainer, specs.StateCreated, innermostPid(i.Pid), pidfd)
+}
+
+// openGate writes the byte that the process waits for, and waits until the program runs: the process has the FIFO open until execve(2) closes it, and then the
+// writing end has an error (poll(2)).
+func (i *Instance) openGate() error {
+	gate, err := unix.Open(i.path(gateFile), unix.O_WRONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err == unix.ENXIO {
+		return errors.New("cannot start a container that has stopped")
+	}
+	if err == nil {
+		defer unix.Close(gate)
+		_, err = unix.Write(gate, []byte{0})
+	}
+	if err == nil {
+		err = os.Remove(i.path(gateFile))
+	}
+	if err != nil {
+		return fmt.Errorf("letting the container go on: %w", err)
+	}
+	return wait(gate, unix.POLLERR, -1)
+}
+
+// wait polls one descriptor for so many milliseconds; -1 is for ever. ETIME says they are over.
+func wait(fd int, events int16, milliseconds int) error {
+	for {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: events}}, milliseconds)
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil:
+			return fmt.Errorf("waiting for the container: %w", err)
+		case n == 0:
+			return unix.ETIME
+		}
+		return nil
+	}
+}

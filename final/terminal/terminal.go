@@ -1,0 +1,132 @@
+// Package terminal stands between a process in a container and whoever runs it in the foreground: it passes on signals, and with a terminal what
+// is typed and printed. See step 02-pid for why signals have to be passed on, and pty(7) for terminals.
+package terminal
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"os/signal"
+	"sync"
+
+	"golang.org/x/sys/unix"
+	"golang.org/x/term"
+)
+
+// Size is the size of the terminal we stand at, in rows and columns; 0, 0 without one.
+func Size() (rows, columns uint) {
+	w, h, err := term.GetSize(0)
+	if err != nil {
+		return 0, 0
+	}
+	return uint(h), uint(w)
+}
+
+// An Attendant looks after a process until it ends.
+type Attendant struct {
+	// PidFD is the process.
+	PidFD int
+	// Terminal is the master of its terminal, or nil. Interactive says that what is typed at ours goes to it.
+	Terminal    *os.File
+	Interactive bool
+	// Patience is how many times somebody may ask it to stop before it is made to; 0 is no limit. As process 1 it ignores what it doesn't
+	// handle (pid_namespaces(7)). Killing is called before that.
+	Patience int
+	Killing  func()
+}
+
+// forwarded are the signals that are passed on.
+var forwarded = []os.Signal{unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2, unix.SIGCONT, unix.SIGALRM, unix.SIGWINCH}
+
+// Attend begins. The function it returns is to be called when the process has ended: after it all output is out, and our own terminal is as it was.
+func (a Attendant) Attend() (ended func()) {
+	signals := make(chan os.Signal, 16)
+	signal.Notify(signals, forwarded...)
+	var watching, copying sync.WaitGroup
+	watching.Go(func() { a.watch(signals) })
+	restore := func() {}
+	if a.Terminal != nil {
+		restore = a.attach(&copying)
+	}
+	return func() {
+		copying.Wait()
+		restore()
+		signal.Stop(signals)
+		close(signals)
+		watching.Wait()
+	}
+}
+
+func (a Attendant) watch(signals <-chan os.Signal) {
+	asked := 0
+	for s := range signals {
+		sig := s.(unix.Signal)
+		if sig == unix.SIGWINCH && a.Terminal != nil {
+			if ws, err := unix.IoctlGetWinsize(0, unix.TIOCGWINSZ); err == nil {
+				_ = unix.IoctlSetWinsize(int(a.Terminal.Fd()), unix.TIOCSWINSZ, ws)
+			}
+			continue
+		}
+		if sig == unix.SIGINT || sig == unix.SIGTERM {
+			asked++
+		}
+		if a.Patience > 0 && asked >= a.Patience {
+			a.Killing()
+			sig = unix.SIGKILL
+		}
+		_ = unix.PidfdSendSignal(a.PidFD, sig, nil, 0) // it may have ended already
+	}
+}
+
+// attach puts our terminal into raw mode, so that each key goes to the program inside, and copies both ways. Input stops when output has ended.
+func (a Attendant) attach(copying *sync.WaitGroup) (restore func()) {
+	var old *term.State
+	if a.Interactive {
+		old, _ = term.MakeRaw(0) // without raw mode it still works, a line at a time
+	}
+	stop, stopped, err := os.Pipe()
+	if err == nil && a.Interactive {
+		copying.Go(func() { input(a.Terminal, stop) })
+	}
+	copying.Go(func() {
+		_, _ = io.Copy(os.Stdout, a.Terminal) // ends with EIO when the last process that has it open is gone (pty(7))
+		stopped.Close()
+	})
+	return func() {
+		stop.Close()
+		if old != nil {
+			_ = term.Restore(0, old)
+		}
+	}
+}
+
+// input copies what is typed until stop is closed at its other end. A plain read could not be called off.
+func input(terminal, stop *os.File) {
+	buf := make([]byte, 4096)
+	fds := []unix.PollFd{{Fd: 0, Events: unix.POLLIN}, {Fd: int32(stop.Fd()), Events: unix.POLLIN}}
+	for {
+		if _, err := unix.Poll(fds, -1); err == unix.EINTR {
+			continue
+		} else if err != nil || fds[1].Revents != 0 {
+			return
+		}
+		n, err := unix.Read(0, buf)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil || n == 0 {
+			return
+		}
+		if _, err := terminal.Write(buf[:n]); err != nil {
+			return
+		}
+	}
+}
+
+// CRLF writes lines to a terminal in raw mode, which doesn't return the carriage by itself.
+type CRLF struct{ W io.Writer }
+
+func (c CRLF) Write(b []byte) (int, error) {
+	_, err := c.W.Write(bytes.ReplaceAll(b, []byte("\n"), []byte("\r\n")))
+	return len(b), err
+}
