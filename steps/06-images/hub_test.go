@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 
@@ -127,17 +128,33 @@ func platforms(img v1.Image) v1.ImageIndex {
 		mutate.IndexAddendum{Add: img, Descriptor: v1.Descriptor{Platform: &here}})
 }
 
-// imageFor is the toolbox and what the repository's name stands for.
-func imageFor(repo string) (v1.Image, error) {
-	var toolbox bytes.Buffer
-	w := tar.NewWriter(&toolbox)
+// packed is the toolbox as an archive. A script's first process keeps it for those that come after, so that the layer is the same for all of them.
+func packed() ([]byte, error) {
+	kept := filepath.Join(os.TempDir(), "packed.tar")
+	if b, err := os.ReadFile(kept); err == nil {
+		return b, nil
+	}
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
 	if err := w.AddFS(os.DirFS(os.Getenv("TOOLBOX"))); err != nil {
 		return nil, err
 	}
 	if err := w.Close(); err != nil {
 		return nil, err
 	}
-	layers := [][]byte{toolbox.Bytes()}
+	if err := os.WriteFile(kept+".new", b.Bytes(), 0o644); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), os.Rename(kept+".new", kept)
+}
+
+// imageFor is the toolbox and what the repository's name stands for.
+func imageFor(repo string) (v1.Image, error) {
+	toolbox, err := packed()
+	if err != nil {
+		return nil, err
+	}
+	layers := [][]byte{toolbox}
 	for _, entries := range uppers[repo] {
 		l, err := archive(entries)
 		if err != nil {

@@ -172,7 +172,7 @@ func remove(_ *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := lock(unix.LOCK_EX); err != nil {
+	if err := lock(unix.LOCK_EX); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w: containers still need layers, or an image is on its way", err) // in final/, others' may be
 	}
 	if err := os.Remove(stored("image", url.PathEscape(ref.Name()))); err != nil {

@@ -52,7 +52,7 @@ func (m *mounts) child() error {
 		return fmt.Errorf("opening the host's root: %w", err)
 	}
 	defer host.Close()                // or the container finds it in /proc/1/fd
-	m.bind(m.Rootfs, m.Rootfs, false) // makes it a mount point, and a private one: otherwise pivot_root says EINVAL
+	m.bind(m.Rootfs, m.Rootfs, false) // makes it a mount point, and a private one: otherwise pivot_root refuses it
 	m.do("entering", m.Rootfs, func() error { return unix.Chdir(m.Rootfs) })
 	m.do("pivoting to", m.Rootfs, func() error { return unix.PivotRoot(".", ".") })
 	// The host's root now lies on top of ours, and until it is unmounted it is our working directory: a relative path is
