@@ -1,0 +1,9 @@
+package exercise_test
+
+import (
+	"testing"
+
+	"stave/internal/script"
+)
+
+func TestMain(m *testing.M) { script.Main(m, nil) }
