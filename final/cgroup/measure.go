@@ -2,16 +2,18 @@ package cgroup
 
 import (
 	"fmt"
+	"io/fs"
 	"math"
 	"path/filepath"
 	"strconv"
 	"strings"
 )
 
-// Stats reads what the cgroup uses. Every number is looked for under the names that version 1 and version 2 have for it.
+// Stats reads what the cgroup uses. Every number is looked for under the names that version 1 and version 2 have for it. The error
+// is [fs.ErrNotExist] when the cgroup is gone.
 func (g Group) Stats() (Stats, error) {
 	if top := g.main(); g.with("cgroup.procs") == "" {
-		return Stats{}, fmt.Errorf("reading what the container uses: its cgroup %s is gone", top)
+		return Stats{}, fmt.Errorf("reading what the container uses: its cgroup %s: %w", top, fs.ErrNotExist)
 	}
 	return Stats{CPU: g.cpu(), CPUSet: g.cpuset(), Memory: g.memory(), Pids: g.pids(), Blkio: g.blkio(), Hugetlb: g.hugetlb()}, nil
 }

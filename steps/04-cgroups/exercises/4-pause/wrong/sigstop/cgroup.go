@@ -205,7 +205,7 @@ func rmdir(dir string) error {
 // sweep removes what a step left behind that SIGKILL gave no time to do it.
 func sweep() {
 	for _, parent := range parents() {
-		for _, dir := range leftovers(parent + "/stave-*") {
+		for _, dir := range leftovers(parent + "/stave-[0-9]*") {
 			rmdir(dir)
 		}
 	}

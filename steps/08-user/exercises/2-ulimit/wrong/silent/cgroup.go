@@ -202,7 +202,7 @@ func rmdir(dir string) error {
 // sweep removes what a step left behind that SIGKILL gave no time to do it.
 func sweep() {
 	for _, parent := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/*", filepath.Dir("/sys/fs/cgroup" + own())} {
-		for _, dir := range leftovers(parent + "/stave-*") {
+		for _, dir := range leftovers(parent + "/stave-[0-9]*") {
 			rmdir(dir)
 		}
 	}
