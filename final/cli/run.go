@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"stave/final/cgroup"
 	"stave/final/engine"
 	"stave/final/plan"
 	"stave/final/terminal"
@@ -107,7 +108,7 @@ func (f *runFlags) read(c *cobra.Command, args []string) error {
 	f.Command = args
 	var err error
 	if f.memory != "" {
-		if f.Memory, err = engine.ParseBytes(f.memory); err != nil {
+		if f.Memory, err = cgroup.ParseBytes(f.memory); err != nil {
 			return fmt.Errorf("--memory %w", err)
 		}
 	}

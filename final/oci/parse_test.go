@@ -21,13 +21,13 @@ func TestParseSignal(t *testing.T) {
 }
 
 func TestBytes(t *testing.T) {
-	for text, want := range map[string]int64{"0": 0, "-1": -1, "1024": 1024, "1k": 1 << 10, "1K": 1 << 10, "2MB": 2 << 20, "3GiB": 3 << 30, "1t": 1 << 40, "5b": 5} {
+	for text, want := range map[string]int64{"0": 0, "-1": -1, "1024": 1024, "1k": 1 << 10, "1K": 1 << 10, "2MB": 2 << 20, "3GiB": 3 << 30, "1t": 1 << 40, "5b": 5, "1.5G": 3 << 29} {
 		var got *int64
 		if err := bytes(text, &got); err != nil || *got != want {
 			t.Errorf("bytes(%q) = %v, %v; want %d", text, *got, err, want)
 		}
 	}
-	for _, text := range []string{"", "k", "1x", "1 G", "1.5G", "9999999999G"} {
+	for _, text := range []string{"", "k", "1x", "1 G", "-2", "-1k", "9999999999G"} {
 		var got *int64
 		if err := bytes(text, &got); err == nil {
 			t.Errorf("bytes(%q) = %d", text, *got)

@@ -7,10 +7,11 @@ import (
 	"io"
 	"os"
 	"strconv"
-	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/spf13/cobra"
+
+	"stave/final/cgroup"
 )
 
 // limits are the flags of update, by name: what they mean and where the value goes.
@@ -125,20 +126,12 @@ func unsigned(text string, to **uint64) error {
 	return err
 }
 
-// bytes takes 1024, 1k, 1K, 1KB and 1KiB alike, as runc does, and -1 for no limit.
+// bytes takes what [cgroup.ParseBytes] does, -1 for no limit, and 0.
 func bytes(text string, to **int64) error {
-	unit := int64(1)
-	number := strings.TrimSuffix(strings.TrimSuffix(strings.ToLower(text), "b"), "i")
-	if n := len(number) - 1; n > 0 {
-		if power := strings.IndexByte("kmgtp", number[n]); power >= 0 {
-			number, unit = number[:n], 1<<(10*(power+1))
-		}
+	if text == "-1" || text == "0" {
+		return signed(text, to)
 	}
-	n, err := strconv.ParseInt(number, 10, 64)
-	if err == nil && n*unit/unit != n {
-		err = strconv.ErrRange
-	}
-	n *= unit
+	n, err := cgroup.ParseBytes(text)
 	*to = &n
 	return err
 }
