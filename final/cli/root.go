@@ -76,6 +76,8 @@ func hint(err error) string {
 		return "the program is for another kind of machine, or a script without a first line such as #!/bin/sh"
 	case name == "execve" && failed.Errno == unix.ENOENT:
 		return "look for it with: stave run IMAGE ls /bin  (a script's interpreter must be there too)"
+	case name == "move_mount" && failed.Errno == unix.EINVAL:
+		return "a file can't be mounted on a directory, nor a directory on a file: is the destination the same kind of thing as the source?"
 	case failed.Op.Step == "05-overlay":
 		return `overlayfs can't use this directory: name one on another filesystem with --root; "stave doctor" says more`
 	}
