@@ -14,7 +14,7 @@ const program = `#!/bin/sh
 case $1 in
 fail) echo to stdout; echo to stderr >&2; exit 3 ;;
 signal) kill -TERM $$ ;;
-wait) touch ready; trap 'echo interrupted; exit 4' TERM; while :; do sleep 0.01; done ;;
+wait) trap 'echo interrupted; exit 4' TERM; touch ready; while :; do sleep 0.01; done ;;
 *) echo "$@" ;;
 esac
 `
