@@ -44,6 +44,9 @@ func (r Root) Load(id string) (*Instance, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the state of container %s: %w", id, err)
 	}
+	if i.Creator == 0 {
+		return nil, fmt.Errorf("container %s: %w", id, ErrOthers)
+	}
 	return i, nil
 }
 

@@ -26,6 +26,10 @@ var (
 	ErrInvalidID  = errors.New("invalid container ID format")
 )
 
+// ErrOthers is a container that another runtime has on record: containerd gives the same root to all. Nothing here knows its process, so it would
+// look like one that has stopped, and be deleted while it runs.
+var ErrOthers = errors.New("another runtime has made this container, and has to be asked about it")
+
 // Paused is the one status that runtime.md of the specification doesn't have.
 const Paused specs.ContainerState = "paused"
 

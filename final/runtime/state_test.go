@@ -107,6 +107,33 @@ func TestDeleteHalfOfAContainer(t *testing.T) {
 	}
 }
 
+// containerd gives one root to all runtimes. What runc has written there is no container of ours, least of all one that has stopped and can go.
+func TestOthersContainersAreNoneOfOurs(t *testing.T) {
+	r := Root(t.TempDir())
+	dir := filepath.Join(string(r), "theirs")
+	if err := os.Mkdir(dir, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	const runc = `{"id":"theirs","init_process_pid":1,"init_process_start":7,"created":"2026-11-27T03:00:18Z","config":{"rootfs":"/"}}`
+	if err := os.WriteFile(filepath.Join(dir, stateFile), []byte(runc), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Load("theirs"); !errors.Is(err, ErrOthers) {
+		t.Errorf("loading it: %v", err)
+	}
+	if list, err := r.List(); len(list) != 0 || !errors.Is(err, ErrOthers) {
+		t.Errorf("the list has it: %v, %v", list, err)
+	}
+	for _, force := range []bool{false, true} {
+		if err := r.Delete("theirs", force, nil); !errors.Is(err, ErrOthers) {
+			t.Errorf("deleting it, force %v: %v", force, err)
+		}
+	}
+	if b, err := os.ReadFile(filepath.Join(dir, stateFile)); string(b) != runc {
+		t.Errorf("its state is now %q, %v", b, err)
+	}
+}
+
 func FuzzParseStat(f *testing.F) {
 	f.Add("42 (sleep) S 1 42 42 0 -1 4194368 89 0 0 0 0 0 0 0 20 0 1 0 65536 0 0")
 	f.Fuzz(func(_ *testing.T, line string) { parseStat(line) })
