@@ -2,7 +2,7 @@
 //
 // Synopsis:
 //
-//	tar c|x|t [zvOpf ARCHIVE] [-C DIRECTORY] [FILE…]
+//	tar c|x|t [zvmOpf ARCHIVE] [-C DIRECTORY] [FILE…]
 //
 // The letters may have a dash. Without f the archive is standard input or output, as with f -.
 //
@@ -13,6 +13,7 @@
 //	-t            list one
 //	-C DIRECTORY  go there first
 //	-f ARCHIVE    the archive's name
+//	-m            with -x: the files get the time of now
 //	-O            with -x: to standard output
 //	-p            accepted: modes are kept anyway
 //	-v            say which files
@@ -33,8 +34,8 @@ import (
 )
 
 type archiver struct {
-	line                       *cmdline.Line
-	verbose, numeric, toOutput bool
+	line                              *cmdline.Line
+	verbose, numeric, toOutput, touch bool
 
 	dir    string
 	wanted []string
@@ -43,7 +44,7 @@ type archiver struct {
 
 // Main runs the command and returns its exit status.
 func Main(args []string) int {
-	a := &archiver{line: cmdline.New("tar c|x|t [zvOpf ARCHIVE] [-C DIRECTORY] [FILE…]")}
+	a := &archiver{line: cmdline.New("tar c|x|t [zvmOpf ARCHIVE] [-C DIRECTORY] [FILE…]")}
 	create := a.line.BoolP("create", "c", false, "make an archive")
 	extract := a.line.BoolP("extract", "x", false, "unpack one")
 	list := a.line.BoolP("list", "t", false, "list one")
@@ -51,6 +52,7 @@ func Main(args []string) int {
 	name := a.line.StringP("file", "f", "-", "the `ARCHIVE`'s name")
 	a.line.BoolVar(&a.numeric, "numeric-owner", false, "owners by number")
 	a.line.BoolVarP(&a.toOutput, "to-stdout", "O", false, "with -x: to standard output")
+	a.line.BoolVarP(&a.touch, "touch", "m", false, "with -x: the files get the time of now")
 	a.line.BoolP("preserve-permissions", "p", false, "accepted: modes are kept anyway")
 	a.line.BoolVarP(&a.verbose, "verbose", "v", false, "say which files")
 	zip := a.line.BoolP("gzip", "z", false, "compressed with gzip")
@@ -81,7 +83,7 @@ func bundled(args []string) []string {
 		return args
 	}
 	letters := strings.TrimPrefix(args[1], "-")
-	if letters == "" || strings.Trim(letters, "cxtzvOpf") != "" {
+	if letters == "" || strings.Trim(letters, "cxtzvmOpf") != "" {
 		return args
 	}
 	if strings.Contains(letters, "f") {

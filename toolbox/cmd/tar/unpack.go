@@ -91,6 +91,9 @@ func (a *archiver) extract(in io.Reader) error {
 		if a.verbose {
 			fmt.Println(h.Name)
 		}
+		if a.touch {
+			h.ModTime = time.Time{} // for Chtimes, the time it has
+		}
 		if h.Typeflag == tar.TypeDir {
 			directories = append(directories, h)
 		}
