@@ -39,7 +39,7 @@ type Op struct {
 
 // A Call is one system call.
 type Call struct {
-	// Name is the system call's, as in section 2 of the manual. It must be in the table of syscalls.go, or be [RunProgram].
+	// Name is the system call's, as in section 2 of the manual. It must be in the table of syscalls.go, or one of those below that are none.
 	Name string
 	Args []Arg
 	// Result names what the call returned, for later arguments. It may be empty.
@@ -51,6 +51,9 @@ type Call struct {
 	If, Unless string
 	// Program says more about what [RunProgram] runs. It may be nil.
 	Program *Program
+	// Ask makes it no system call but a request to another program, which the parent asks in Go, waiting for the answer: a method of
+	// systemd's by that name. It is given the child's pid.
+	Ask func(child int) error
 }
 
 // The Call names that are no system calls.

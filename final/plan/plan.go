@@ -123,11 +123,11 @@ func (p *Plan) check(inputs map[string]int) error {
 func checkCall(who Actor, c Call, known map[string]bool) error {
 	_, real := syscalls[c.Name]
 	switch {
-	case (c.Name == RunProgram || c.Name == CopyTree) && who == Child:
+	case (c.Name == RunProgram || c.Name == CopyTree || c.Ask != nil) && who == Child:
 		return fmt.Errorf("%s: the child can't run programs or Go code", c.Name)
 	case c.Name == LetGo && who == Parent:
 		return fmt.Errorf("only the child can leave")
-	case !real && c.Name != RunProgram && c.Name != CopyTree && c.Name != LetGo:
+	case !real && c.Ask == nil && c.Name != RunProgram && c.Name != CopyTree && c.Name != LetGo:
 		return fmt.Errorf("%s is not in the table of system calls", c.Name)
 	case c.Name != RunProgram && len(c.Args) > 6:
 		return fmt.Errorf("%s has %d arguments; the kernel takes six", c.Name, len(c.Args))

@@ -182,3 +182,48 @@ func TestRunEndsInAnExit(t *testing.T) {
 		t.Errorf("the child ended with %v", ws)
 	}
 }
+
+// A request is the parent's: the child waits for the answer, and doesn't survive a refusal.
+func TestAsk(t *testing.T) {
+	refused := errors.New("refused")
+	for _, answer := range []error{nil, refused} {
+		asked := 0
+		var p Plan
+		p.Clone(0, "", "", "")
+		p.Add(Op{Actor: Parent, What: "asking", Calls: []Call{{Name: "Method", Args: []Arg{Str("x"), Ref("child")}, Ask: func(child int) error {
+			asked = child
+			if exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", child)); err != nil || exe != own(t) {
+				t.Errorf("the child is %s (%v) by now", exe, err)
+			}
+			return answer
+		}}}})
+		p.Add(execve("/bin/sh", "-c", "exit 3"))
+		proc, err := run(t, &p, Options{})
+		if !errors.Is(err, answer) || err != nil && !strings.HasPrefix(err.Error(), "asking: ") {
+			t.Errorf("got error %v, want %v", err, answer)
+		}
+		if err == nil {
+			if asked != proc.Pid {
+				t.Errorf("asked about %d, and the child is %d", asked, proc.Pid)
+			}
+			if ws := wait(t, proc.Pid); ws.ExitStatus() != 3 {
+				t.Errorf("the program ended with %v", ws)
+			}
+		} else if err := unix.Kill(asked, 0); err != unix.ESRCH {
+			t.Errorf("the child lives on (%v)", err)
+		}
+		var text strings.Builder
+		if err := p.WriteText(&text, nil); err != nil || !strings.Contains(text.String(), `Method("x", child)`) {
+			t.Errorf("as text it is %s (%v)", text.String(), err)
+		}
+	}
+}
+
+// own is this program's file.
+func own(t *testing.T) string {
+	exe, err := os.Readlink("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return exe
+}

@@ -190,6 +190,9 @@ func (r *runner) perform(c Call) (skipped bool, errno unix.Errno, detail string,
 		}
 		return false, 0, "", nil
 	}
+	if c.Ask != nil {
+		return false, 0, "", c.Ask(r.pid)
+	}
 	in, err := r.instruction(c)
 	if err != nil {
 		return false, 0, "", err

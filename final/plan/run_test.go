@@ -217,6 +217,7 @@ func TestRunRefusesABrokenList(t *testing.T) {
 		"which no earlier call has": {clone, child(Call{Name: "close", Args: []Arg{Ref("fd")}}), end},
 		"can't join strings":        {clone, child(Call{Name: "chdir", Args: []Arg{Concat(Str("/"), Ref("child"))}}), end},
 		"can't run programs":        {clone, child(Call{Name: RunProgram}), end},
+		"run programs or Go code":   {clone, child(Call{Name: "Method", Ask: func(int) error { return nil }}), end},
 		"one clone":                 {clone, clone, end},
 		"has no calls":              {clone, child(), end},
 		"has a NUL byte":            {clone, child(Call{Name: "chdir", Args: []Arg{Str("a\x00b")}}), end},
