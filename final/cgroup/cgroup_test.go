@@ -31,7 +31,8 @@ broken line
 			{Mount: "/sys/fs/cgroup/unified", Own: "/init", V2: true},
 		}},
 		"in a container without a cgroup namespace": {inside, "0::/docker/abc/work\n", []Hierarchy{{Mount: "/sys/fs/cgroup", Own: "/work", V2: true}}},
-		"nothing": {"", "", nil},
+		"one mount over another":                    {inside + inside, "0::/docker/abc/work\n", []Hierarchy{{Mount: "/sys/fs/cgroup", Own: "/work", V2: true}}},
+		"nothing":                                   {"", "", nil},
 	} {
 		if got := parseLayout(tc.mounts, tc.own).Hierarchies; !reflect.DeepEqual(got, tc.want) {
 			t.Errorf("%s: got %+v, want %+v", name, got, tc.want)

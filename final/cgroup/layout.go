@@ -84,6 +84,7 @@ func parseLayout(mountinfo, own string) Layout {
 			continue
 		}
 		h := Hierarchy{Mount: unescape(left[4]), V2: right[0] == "cgroup2"}
+		l.Hierarchies = slices.DeleteFunc(l.Hierarchies, func(covered Hierarchy) bool { return covered.Mount == h.Mount })
 		root := left[3]
 		if h.V2 {
 			h.Own = below(root, paths[""])
