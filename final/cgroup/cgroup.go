@@ -19,10 +19,6 @@ const step = "04-cgroups"
 var ErrNotDelegated = errors.New("no cgroup is delegated to you: run as root, or begin with " +
 	`"systemd-run --user --scope -p Delegate=yes" on a machine with systemd and cgroup v2`)
 
-// ErrSystemd is returned for cgroups that systemd is to make.
-var ErrSystemd = errors.New("--systemd-cgroup is not supported: leave it out, and have the caller use cgroupfs " +
-	`(docker: "exec-opts": ["native.cgroupdriver=cgroupfs"]; podman: --cgroup-manager cgroupfs)`)
-
 // A Cgroup is one that is to be made for a container: one directory in each hierarchy it takes part in.
 type Cgroup struct {
 	dirs     []dir
@@ -31,6 +27,7 @@ type Cgroup struct {
 	deviceIn dir
 	doors    []string // results of the plan: descriptors by which the child joins, one for each directory of version 1
 	born     bool     // the child is made inside version 2's, see Into
+	request  *request // what systemd is asked for first, if it is to make it
 }
 
 type dir struct {
@@ -43,6 +40,8 @@ type dir struct {
 	owner  *uint32  // who is to own it, if not root (version 2)
 	may    []string // the files that then are theirs, too
 	fresh  bool     // it must not exist
+
+	systemd bool // systemd has made it, where it knows the controllers
 }
 
 func (d dir) path() string { return filepath.Join(append([]string{d.top}, d.below...)...) }
@@ -50,7 +49,9 @@ func (d dir) path() string { return filepath.Join(append([]string{d.top}, d.belo
 // New chooses the directories for a container's cgroup, and what goes into them. Nothing is made yet.
 func New(l Layout, where Where, r *specs.LinuxResources) (*Cgroup, error) {
 	if where.Systemd {
-		return nil, ErrSystemd
+		if err := where.ask(l); err != nil {
+			return nil, err
+		}
 	}
 	if r == nil {
 		r = &specs.LinuxResources{}
@@ -62,7 +63,7 @@ func New(l Layout, where Where, r *specs.LinuxResources) (*Cgroup, error) {
 	if !l.Unified() {
 		where.Owner = nil // delegation isn't safe on version 1 (config-linux.md, "Cgroup ownership")
 	}
-	c := &Cgroup{}
+	c := &Cgroup{request: where.request}
 	for _, s := range list {
 		d, err := c.dir(l, where, s.controller)
 		if err != nil {
@@ -79,7 +80,10 @@ func New(l Layout, where Where, r *specs.LinuxResources) (*Cgroup, error) {
 			}
 		}
 	}
-	return c, c.restrict(l, where, r.Devices)
+	if err := c.restrict(l, where, r.Devices); err != nil || c.request == nil {
+		return c, err
+	}
+	return c, c.request.complete(l, c, where.Annotations)
 }
 
 // dir is the directory for a controller's files.
@@ -104,7 +108,7 @@ func (c *Cgroup) add(h Hierarchy, where Where) (*dir, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := dir{top: top, below: below, v2: h.V2, cpuset: slices.Contains(h.Controllers, "cpuset") && !h.V2, fresh: !where.All && where.Path == ""}
+	d := dir{top: top, below: below, v2: h.V2, cpuset: slices.Contains(h.Controllers, "cpuset") && !h.V2, fresh: !where.All && where.Path == "", systemd: where.Systemd}
 	if i := slices.IndexFunc(c.dirs, func(o dir) bool { return o.path() == d.path() }); i >= 0 {
 		return &c.dirs[i], nil
 	}
@@ -153,8 +157,23 @@ func (c *Cgroup) Vacant() error {
 	return nil
 }
 
+// Unit is what systemd makes of it, or nil.
+func (c *Cgroup) Unit() *Unit {
+	if c.request == nil {
+		return nil
+	}
+	return &c.request.Unit
+}
+
 // Create appends the parent's operations that make the cgroup and set its limits. They come before clone.
 func (c *Cgroup) Create(p *plan.Plan) {
+	if c.request == nil {
+		c.create(p)
+		c.open(p)
+	}
+}
+
+func (c *Cgroup) create(p *plan.Plan) {
 	for _, d := range c.dirs {
 		d.create(p)
 	}
@@ -164,7 +183,6 @@ func (c *Cgroup) Create(p *plan.Plan) {
 	if c.devices != nil {
 		c.devices.write(p, c.deviceIn)
 	}
-	c.open(p)
 }
 
 // open appends the operation that opens what the child writes to when it joins, wherever it is by then.
@@ -184,8 +202,11 @@ func (c *Cgroup) open(p *plan.Plan) {
 
 // Into appends the parent's operation that opens the directory of version 2, and gives the name of the descriptor, for a clone(2) with
 // CLONE_INTO_CGROUP: a child that is born in it need not be moved, which can take milliseconds (see enter). It is "" if
-// there is no such directory. It comes between Create and clone, and Join has less to do after it.
+// there is no such directory, or not before there is a child. It comes between Create and clone, and Join has less to do after it.
 func (c *Cgroup) Into(p *plan.Plan) string {
+	if c.request != nil {
+		return ""
+	}
 	for _, d := range c.dirs {
 		if d.v2 {
 			c.born = true
@@ -197,8 +218,12 @@ func (c *Cgroup) Into(p *plan.Plan) string {
 
 // Join appends the operations that put the child in. They come after clone and before anything the child does that should be counted.
 func (c *Cgroup) Join(p *plan.Plan) {
+	if c.request != nil {
+		c.request.begin(p)
+		c.create(p)
+	}
 	for _, d := range c.dirs {
-		if d.v2 && !c.born {
+		if d.v2 && !c.born || c.request != nil { // systemd has moved it already, where it has a cgroup with that controller
 			move(p, d.path())
 		}
 	}
@@ -246,6 +271,9 @@ func openDir(p *plan.Plan, dir string) string {
 func (d dir) create(p *plan.Plan) {
 	op := plan.Op{Actor: plan.Parent, What: "making the cgroup " + d.path(), Step: step,
 		Why: "a group of processes that the kernel counts and limits together"}
+	if d.systemd {
+		op.What, op.Why = "completing the cgroup "+d.path(), "there are controllers that systemd doesn't know"
+	}
 	at := d.top
 	for _, name := range d.below {
 		if d.v2 {

@@ -138,7 +138,7 @@ func TestUpdateOfVersion2(t *testing.T) {
 		CPU:     &specs.LinuxCPU{Period: to[uint64](20_000)},
 		BlockIO: &specs.LinuxBlockIO{Weight: to[uint16](10)},
 	}
-	if err := g.Update(l, ask); err != nil {
+	if err := g.Update(l, ask, nil); err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]string{"memory.max": "1000", "memory.swap.max": "500", "cpu.max": "5000 20000", "io.weight": "1"} {
@@ -147,12 +147,12 @@ func TestUpdateOfVersion2(t *testing.T) {
 		}
 	}
 	ask = &specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: to[int64](400), CheckBeforeUpdate: to(true)}}
-	if err := g.Update(l, ask); err == nil || !strings.Contains(err.Error(), "memory.limit: 400 is no more than the 500 bytes in use") {
+	if err := g.Update(l, ask, nil); err == nil || !strings.Contains(err.Error(), "memory.limit: 400 is no more than the 500 bytes in use") {
 		t.Errorf("a limit below what is in use: %v", err)
 	}
 	// What the kernel lacks is an error that names it, and doesn't keep the others from being set.
 	ask = &specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: to[int64](600), Reservation: to[int64](5)}}
-	if err := g.Update(l, ask); err == nil || !strings.Contains(err.Error(), "setting memory.low to 5 (memory.reservation)") || strings.Contains(err.Error(), "memory.limit") {
+	if err := g.Update(l, ask, nil); err == nil || !strings.Contains(err.Error(), "setting memory.low to 5 (memory.reservation)") || strings.Contains(err.Error(), "memory.limit") {
 		t.Errorf("no memory.low: %v", err)
 	}
 	if got, _ := read(dir + "/memory.max"); !strings.HasPrefix(got, "600") {

@@ -159,19 +159,19 @@ func TestLimits(t *testing.T) {
 	// More than both limits were, less than both were, and values that are in each other's way.
 	for _, mega := range []int64{128, 32} {
 		ask := &specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: to(mega << 20), Swap: to(mega << 20)}}
-		if err := g.Update(l, ask); err != nil {
+		if err := g.Update(l, ask, nil); err != nil {
 			t.Error(err)
 		}
 		check(map[string]string{"memory.limit_in_bytes": fmt.Sprint(mega << 20), "memory.memsw.limit_in_bytes": fmt.Sprint(mega << 20), "memory.max": fmt.Sprint(mega << 20)})
 	}
-	if err := g.Update(l, &specs.LinuxResources{CPU: &specs.LinuxCPU{Period: to[uint64](20_000), Quota: to[int64](-1)}, Pids: &specs.LinuxPids{Limit: to[int64](-1)}}); err != nil {
+	if err := g.Update(l, &specs.LinuxResources{CPU: &specs.LinuxCPU{Period: to[uint64](20_000), Quota: to[int64](-1)}, Pids: &specs.LinuxPids{Limit: to[int64](-1)}}, nil); err != nil {
 		t.Error(err)
 	}
 	check(map[string]string{"cpu.cfs_quota_us": "-1", "cpu.cfs_period_us": "20000", "pids.max": "max", "cpu.max": "max 20000", "cpu.shares": "512"})
-	if err := g.Update(l, &specs.LinuxResources{CPU: &specs.LinuxCPU{Cpus: "100000"}}); err == nil || !strings.Contains(err.Error(), "setting cpuset.cpus to 100000 (cpu.cpus)") {
+	if err := g.Update(l, &specs.LinuxResources{CPU: &specs.LinuxCPU{Cpus: "100000"}}, nil); err == nil || !strings.Contains(err.Error(), "setting cpuset.cpus to 100000 (cpu.cpus)") {
 		t.Errorf("a processor that isn't there: %v", err)
 	}
-	if err := Open([]string{"/nowhere"}).Update(l, ask); err == nil || !strings.Contains(err.Error(), "in no cgroup") {
+	if err := Open([]string{"/nowhere"}).Update(l, ask, nil); err == nil || !strings.Contains(err.Error(), "in no cgroup") {
 		t.Errorf("no cgroup: %v", err)
 	}
 }

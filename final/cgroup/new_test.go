@@ -45,7 +45,6 @@ func TestWhere(t *testing.T) {
 		"not delegated":          {hybrid, Where{Name: "c", All: true}, nil, nil, nil},
 		"limits, not delegated":  {hybrid, Where{Name: "c", All: true}, limits, nil, ErrNotDelegated},
 		"not handed down":        {onV2, Where{Name: "c"}, &specs.LinuxResources{CPU: &specs.LinuxCPU{Shares: to[uint64](5)}}, nil, ErrNotDelegated},
-		"systemd":                {onV2, Where{Path: "system.slice:docker:1", Privileged: true, Systemd: true}, nil, nil, ErrSystemd},
 		"colons without systemd": {onV2, Where{Path: "/system.slice:docker:1", Privileged: true}, nil, []string{top + "/system.slice:docker:1"}, nil},
 	} {
 		c, err := New(tc.layout, tc.where, tc.limits)
@@ -73,11 +72,15 @@ func TestPlans(t *testing.T) {
 		where  Where
 		ask    *specs.LinuxResources
 	}{
-		"all-v1":    {onV1, Where{Path: "/a/b", Privileged: true, All: true}, nil},
-		"all-v2":    {onV2, Where{Path: "/a/b", Privileged: true, All: true}, nil},
-		"limits-v1": {onV1, Where{Name: "c", Privileged: true}, ask},
-		"limits-v2": {onV2, Where{Path: "/a/b", Privileged: true, All: true}, ask},
-		"owner":     {onV2, Where{Name: "c", Privileged: true, Owner: &owner}, nil},
+		"all-v1":        {onV1, Where{Path: "/a/b", Privileged: true, All: true}, nil},
+		"all-v2":        {onV2, Where{Path: "/a/b", Privileged: true, All: true}, nil},
+		"limits-v1":     {onV1, Where{Name: "c", Privileged: true}, ask},
+		"limits-v2":     {onV2, Where{Path: "/a/b", Privileged: true, All: true}, ask},
+		"owner":         {onV2, Where{Name: "c", Privileged: true, Owner: &owner}, nil},
+		"systemd-v1":    {onV1, Where{Path: "a-b.slice:docker:c", Privileged: true, Systemd: true, All: true}, ask},
+		"systemd-v2":    {onV2, Where{Path: "a-b.slice:docker:c", Privileged: true, Systemd: true, All: true, Owner: &owner}, ask},
+		"systemd-user":  {onV2, Where{Name: "c", Systemd: true, All: true, Manager: Manager{"/user.slice/user@1000.service", []string{"memory", "pids"}}}, nil},
+		"systemd-slice": {onV2, Where{Path: "a.slice::a-b.slice", Privileged: true, Systemd: true, All: true}, nil},
 	} {
 		c, err := New(tc.layout, tc.where, tc.ask)
 		if err != nil {

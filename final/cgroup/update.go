@@ -14,16 +14,17 @@ import (
 
 // Update changes the limits of a container that runs. What r leaves out stays as it is; and so do devices, as with runc. A limit is refused
 // by the kernel while it is at odds with another, such as one of memory above that of memory and swap, so what was refused is
-// tried again when all the others are set.
-func (g Group) Update(l Layout, r *specs.LinuxResources) error {
-	list, err := translate(l, r, func(controller, file string) string {
+// tried again when all the others are set. unit is what systemd made of it, or nil.
+func (g Group) Update(l Layout, r *specs.LinuxResources, unit *Unit) error {
+	current := func(controller, file string) string {
 		h, _ := l.find(controller)
 		if dir := g.in(h); dir != "" {
 			text, _ := read(filepath.Join(dir, file)) // what isn't known is as in a new cgroup
 			return text
 		}
 		return ""
-	})
+	}
+	list, err := translate(l, r, current)
 	if err != nil {
 		return err
 	}
@@ -36,6 +37,11 @@ func (g Group) Update(l Layout, r *specs.LinuxResources) error {
 		h, _ := l.find(s.controller)
 		if list[i].dir = g.in(h); list[i].dir == "" {
 			return fmt.Errorf("limiting %s: the container is in no cgroup of that controller", s.controller)
+		}
+	}
+	if unit != nil {
+		if err := unit.change(propertiesFor(l, list, current)); err != nil {
+			return err
 		}
 	}
 	for {

@@ -15,18 +15,29 @@ type Where struct {
 	Name string
 	// Privileged says that this process is root as far as the whole machine is concerned. Anybody else has what was delegated.
 	Privileged bool
-	// Systemd says that systemd is to make it, and Path is "slice:prefix:name": [ErrSystemd].
+	// Systemd says that systemd is to make it, and Path is "slice:prefix:name". Manager is the user's own, for those who aren't privileged.
 	Systemd bool
+	Manager Manager
+	// Annotations are the container's: some are properties for systemd, "org.systemd.property.NAME".
+	Annotations map[string]string
 	// All has the container join every hierarchy and keeps it from all devices but those that are allowed; otherwise it joins
 	// only those with limits, and version 2 where there is no other.
 	All bool
 	// Owner is the user of the host who shall own the cgroup, root of a user namespace. It matters only on version 2.
 	Owner *uint32
+
+	request *request // with Systemd
 }
 
 // place is a directory that exists in a hierarchy, and the names from there down to the container's.
 func (w Where) place(h Hierarchy) (top string, below []string, err error) {
 	top = h.Mount
+	if w.request != nil {
+		if !w.Privileged {
+			top = filepath.Join(top, w.Manager.Cgroup)
+		}
+		return top, w.request.below, nil
+	}
 	if !w.Privileged {
 		if top = h.Delegated; top == "" {
 			return "", nil, ErrNotDelegated
@@ -52,6 +63,9 @@ func (w Where) place(h Hierarchy) (top string, below []string, err error) {
 func (w Where) controllers(h Hierarchy) []string {
 	if w.Privileged || !h.V2 {
 		return h.Controllers
+	}
+	if w.Systemd {
+		return w.Manager.Controllers
 	}
 	return h.Handed
 }

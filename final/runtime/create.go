@@ -116,7 +116,7 @@ func (r Root) plan(id string, o Options, detached, gated bool) (*making, error) 
 	for _, warning := range m.planned.Warnings {
 		o.Warn(errors.New(warning))
 	}
-	i.Cgroups = m.planned.Cgroup.Dirs()
+	i.Cgroups, i.Unit = m.planned.Cgroup.Dirs(), m.planned.Cgroup.Unit()
 	m.addRecord()
 	return m, nil
 }

@@ -68,6 +68,11 @@ func (i *Instance) destroy(warn func(error)) error {
 	if err := cgroup.Remove(i.Cgroups); err != nil {
 		return err
 	}
+	if i.Unit != nil { // systemd may have seen already that nothing is in it any more
+		if err := i.Unit.Stop(); err != nil {
+			return err
+		}
+	}
 	if err := i.removeDir(); err != nil {
 		return err
 	}

@@ -30,6 +30,8 @@ type Host struct {
 	Cgroups   cgroup.Layout
 	// IsDir tells whether a path is a directory. It is asked for the sources of bind mounts.
 	IsDir func(path string) (bool, error)
+	// Manager asks a user's own systemd for the cgroup that it divides. It is asked where systemd is to make one.
+	Manager func() (cgroup.Manager, error)
 }
 
 // Look finds out about this machine.
@@ -40,7 +42,7 @@ func Look() (Host, error) {
 	}
 	return Host{
 		Privileged: Privileged(), Root: os.Geteuid() == 0, Capabilities: permitted(), Streams: streams(), Groups: user.Own().GIDs, SetGroups: user.MaySetGroups(),
-		Cgroups: layout, IsDir: isDir,
+		Cgroups: layout, IsDir: isDir, Manager: layout.UserManager,
 	}, nil
 }
 

@@ -82,7 +82,11 @@ func (c *Container) Plan(host Host) (*Planned, error) {
 	if own, err := namespaces.Own(specs.MountNamespace); own || err != nil {
 		return nil, errors.Join(err, fmt.Errorf("linux.namespaces must have a mount namespace that isn't this one: without it the host's mounts would be changed"))
 	}
-	group, err := cgroup.New(host.Cgroups, c.where(host), c.Spec.Linux.Resources)
+	where, err := c.where(host)
+	if err != nil {
+		return nil, err
+	}
+	group, err := cgroup.New(host.Cgroups, where, c.Spec.Linux.Resources)
 	if err != nil {
 		return nil, err
 	}
@@ -103,8 +107,13 @@ func (c *Container) Plan(host Host) (*Planned, error) {
 }
 
 // where is the place of its cgroup.
-func (c *Container) where(host Host) cgroup.Where {
-	w := cgroup.Where{Path: c.Spec.Linux.CgroupsPath, Name: c.ID, Privileged: host.Privileged, Systemd: c.SystemdCgroup, All: c.AllHierarchies}
+func (c *Container) where(host Host) (w cgroup.Where, err error) {
+	w = cgroup.Where{Path: c.Spec.Linux.CgroupsPath, Name: c.ID, Privileged: host.Privileged, Systemd: c.SystemdCgroup, All: c.AllHierarchies, Annotations: c.Spec.Annotations}
+	if w.Systemd && !w.Privileged {
+		if w.Manager, err = host.Manager(); err != nil {
+			return w, err
+		}
+	}
 	// A cgroup namespace and a mount that can be written to mean that the container is to divide its cgroup by itself, so its user is to own it (config-linux.md, "Cgroup ownership").
 	writable := slices.ContainsFunc(c.Spec.Mounts, func(m specs.Mount) bool {
 		return strings.HasPrefix(m.Type, "cgroup") && !slices.Contains(m.Options, "ro")
@@ -117,7 +126,7 @@ func (c *Container) where(host Host) cgroup.Where {
 			}
 		}
 	}
-	return w
+	return w, nil
 }
 
 // A builder is a plan in the making.

@@ -59,6 +59,8 @@ type record struct {
 	CreatorStart uint64 `json:"creatorStart"`
 	// Cgroups are the directories it makes, written here before they are made.
 	Cgroups []string `json:"cgroups,omitempty"`
+	// Unit is what systemd has of it, if systemd makes the cgroups.
+	Unit *cgroup.Unit `json:"unit,omitempty"`
 	// SharedPID says that its pid namespace is somebody else's, so that the kernel doesn't end all others with the first process.
 	SharedPID bool `json:"sharedPid,omitempty"`
 	// Nothing says that the configuration has no process: it can be created and not started.
