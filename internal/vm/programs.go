@@ -19,8 +19,8 @@ var packages = []string{
 	"procps", "sed", "tar", "uidmap", "util-linux",
 }
 
-// extras are other container tools, taken along where this machine has them.
-var extras = []string{"busybox", "skopeo", "umoci", "strace"}
+// extras are other tools, taken along where this machine has them: those for containers, and what there is to systemd.
+var extras = []string{"busybox", "skopeo", "umoci", "strace", "systemd", "systemctl", "/usr/lib/systemd/systemd-executor", "/usr/lib/systemd/systemd-shutdown"}
 
 // copyPrograms puts the programs of those packages below root, with the shared libraries they are linked with.
 func copyPrograms(ctx context.Context, root string) error {
@@ -138,6 +138,7 @@ func (c *copier) needs(file string) ([]string, error) {
 	if runpath, err := f.DynString(elf.DT_RUNPATH); err == nil {
 		dirs = slices.Concat(runpath, dirs) // systemd's private library, which procps uses
 	}
+	dirs = append(slices.Clone(dirs), filepath.Dir(file)) // another of its, which needs the first and finds it loaded
 	for _, library := range libraries {
 		i := slices.IndexFunc(dirs, func(dir string) bool {
 			_, err := os.Stat(filepath.Join(dir, library))
