@@ -51,7 +51,8 @@ type box struct {
 
 	userns        bool
 	noPivot       bool
-	blind         bool // planning can't look into the root
+	on            string // where the root is mounted, without a mount namespace
+	blind         bool   // planning can't look into the root
 	propagation   string
 	readOnlyRoot  bool
 	before, after func(p *plan.Plan, root string) // around the pivot
@@ -68,7 +69,10 @@ type container struct {
 func (b box) try(t *testing.T, dir string) (*container, error) {
 	t.Helper()
 	p := &plan.Plan{}
-	flags := unix.CLONE_NEWNS | unix.CLONE_NEWPID
+	flags := unix.CLONE_NEWPID
+	if b.on == "" {
+		flags |= unix.CLONE_NEWNS
+	}
 	if b.userns {
 		flags |= unix.CLONE_NEWUSER
 	}
@@ -88,7 +92,7 @@ func (b box) try(t *testing.T, dir string) (*container, error) {
 	if b.userns {
 		must(t, os.Chown(rootfs, 100000, 100000))
 	}
-	o := Options{Rootfs: rootfs, Userns: b.userns, IsDir: func(name string) (bool, error) {
+	o := Options{Rootfs: rootfs, Userns: b.userns, Shared: b.on != "", IsDir: func(name string) (bool, error) {
 		info, err := os.Stat(name)
 		return err == nil && info.IsDir(), err
 	}}
@@ -99,10 +103,15 @@ func (b box) try(t *testing.T, dir string) (*container, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := Private(p, b.propagation); err != nil {
-		return nil, err
+	root := ""
+	if b.on != "" {
+		root = BindOn(p, rootfs, b.on)
+	} else {
+		if err := Private(p, b.propagation); err != nil {
+			return nil, err
+		}
+		root = Bind(p, rootfs)
 	}
-	root := Bind(p, rootfs)
 	set.Attach(p, root)
 	if err := set.Devices(p, root, b.devices); err != nil {
 		return nil, err
@@ -112,9 +121,12 @@ func (b box) try(t *testing.T, dir string) (*container, error) {
 	if b.before != nil {
 		b.before(p, root)
 	}
-	if b.noPivot {
+	switch {
+	case b.on != "":
+		Chroot(p, root)
+	case b.noPivot:
 		Move(p, root)
-	} else {
+	default:
 		Pivot(p, root)
 	}
 	if b.readOnlyRoot {

@@ -98,13 +98,15 @@ func (s *Set) device(p *plan.Plan, dir string, d specs.LinuxDevice, isDefault bo
 		{Name: "openat", Result: touched, Allow: exists, Args: []plan.Arg{at(dir), plan.Str(name), plan.Sym("O_CREAT|O_EXCL|O_CLOEXEC", unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC), plan.Mode(0o644)}},
 		open(dir, name, unix.O_PATH, "O_PATH", unix.RESOLVE_IN_ROOT|unix.RESOLVE_NO_SYMLINKS, place),
 		cloneTree(d.Path, false, tree),
-		moveMount(tree, place),
 	}
-	for i := range host[:3] {
+	for i := range host {
 		host[i].Unless, host[i].If = made, touched
 	}
 	host[0].If = ""
-	return append(calls, host...)
+	if s.options.Shared {
+		host = append(host, setattr(plan.Ref(tree), "", unix.AT_EMPTY_PATH, change{}, private, false))
+	}
+	return append(append(calls, host...), moveMount(tree, place))
 }
 
 // id is a user's or group's, or root's.

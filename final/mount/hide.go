@@ -40,7 +40,8 @@ func mask(p *plan.Plan, root, path string) {
 		openIn(root, path, unix.O_PATH, "O_PATH", file),
 		cloneTree("/dev/null", false, null),
 		// Read-only, or root inside could change the mode of the host's device by this name. What is written to it vanishes all the same.
-		setattr(plan.Ref(null), "", unix.AT_EMPTY_PATH, change{set: unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NOEXEC}, propagation{}, false),
+		// Private, or what was mounted over it inside would be over the host's.
+		setattr(plan.Ref(null), "", unix.AT_EMPTY_PATH, change{set: unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NOEXEC}, private, false),
 		moveMount(null, file),
 	}
 	calls[0].Allow, calls[5].Allow, calls[5].Unless, calls[6].If = absent, absent, dir, file

@@ -59,7 +59,7 @@ func (p *Program) Run(argv []string, input string, pidfd int) (said string, err 
 		return "", err
 	}
 	defer out.Close()
-	if p.Inside == 0 {
+	if p.Inside == 0 && p.Root == 0 {
 		err = p.outside(argv, in, out)
 	} else {
 		err = p.inside(argv, in, out, pidfd)
@@ -100,8 +100,13 @@ func errTooLong(limit time.Duration) error {
 func (p *Program) inside(argv []string, in, out *os.File, pidfd int) error {
 	var list Plan
 	list.Clone(0, "", "", "")
-	list.Add(Op{Actor: Child, What: "entering the container's namespaces", Calls: []Call{
-		{Name: "setns", Args: []Arg{Ref("target"), Int(p.Inside)}}}})
+	if p.Inside != 0 {
+		list.Add(Op{Actor: Child, What: "entering the container's namespaces", Calls: []Call{
+			{Name: "setns", Args: []Arg{Ref("target"), Int(p.Inside)}}}})
+	}
+	if p.Root != 0 {
+		list.Add(Op{Actor: Child, What: "changing to the container's root directory", Calls: EnterRoot(p.Root, "target")})
+	}
 	if p.Inside&unix.CLONE_NEWUSER != 0 {
 		list.Add(Op{Actor: Child, What: "becoming root in the user namespace", Calls: []Call{
 			{Name: "setresgid", Args: []Arg{Int(0), Int(0), Int(0)}}, {Name: "setresuid", Args: []Arg{Int(0), Int(0), Int(0)}}}})
@@ -125,6 +130,20 @@ func (p *Program) inside(argv []string, in, out *os.File, pidfd int) error {
 	}
 	defer unix.Close(proc.PidFD)
 	return proc.waitFor(p.Timeout)
+}
+
+// EnterRoot is the child's calls that make another process's root directory its own, for when that doesn't come with a mount namespace. pidfd names a descriptor
+// of the process: if that is still there once the directory is open, its number hasn't become somebody else's.
+func EnterRoot(pid int, pidfd string) []Call {
+	root := fmt.Sprintf("root%d", pid)
+	return []Call{
+		{Name: "openat", Result: root, Args: []Arg{AtCWD(), Str(fmt.Sprintf("/proc/%d/root", pid)),
+			Sym("O_PATH|O_DIRECTORY|O_CLOEXEC", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC)}},
+		{Name: "pidfd_send_signal", Args: []Arg{Ref(pidfd), Int(0), Null(), Int(0)}},
+		{Name: "fchdir", Args: []Arg{Ref(root)}},
+		{Name: "chroot", Args: []Arg{Str(".")}},
+		{Name: "chdir", Args: []Arg{Str("/")}},
+	}
 }
 
 // waitFor waits until the process has ended, for so long and no longer, unless that is zero.

@@ -39,6 +39,7 @@ var syscalls = map[string]uintptr{
 	"personality":       unix.SYS_PERSONALITY,
 	"pidfd_getfd":       unix.SYS_PIDFD_GETFD,
 	"pidfd_open":        unix.SYS_PIDFD_OPEN,
+	"pidfd_send_signal": unix.SYS_PIDFD_SEND_SIGNAL,
 	"pivot_root":        unix.SYS_PIVOT_ROOT,
 	"prctl":             unix.SYS_PRCTL,
 	"prlimit64":         unix.SYS_PRLIMIT64,

@@ -146,7 +146,7 @@ func (m *making) container(spec *specs.Spec) *Container {
 	o := m.options
 	c := &Container{
 		ID: m.ID, Bundle: m.Bundle, Spec: spec, StateJSON: m.hookState, PreserveFDs: o.PreserveFDs,
-		NoPivot: o.NoPivot, NoNewKeyring: o.NoNewKeyring, SystemdCgroup: o.Cgroups == Systemd, AllHierarchies: o.Cgroups != NoCgroups,
+		NoPivot: o.NoPivot, MountOn: m.path(mountDir), NoNewKeyring: o.NoNewKeyring, SystemdCgroup: o.Cgroups == Systemd, AllHierarchies: o.Cgroups != NoCgroups,
 	}
 	if m.gated {
 		c.Gate = gateInput
@@ -267,6 +267,11 @@ func (m *making) prepare() error {
 	}
 	if err != nil {
 		return fmt.Errorf("keeping a copy of the configuration: %w", err)
+	}
+	if m.planned.Shared {
+		if err := os.Mkdir(m.path(mountDir), 0o700); err != nil {
+			return fmt.Errorf("making a directory to mount the root on: %w", err)
+		}
 	}
 	if m.sockets, err = connect(m.options.ConsoleSocket, m.options.PidfdSocket); err != nil {
 		return err

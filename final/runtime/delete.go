@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"stave/final/cgroup"
+	"stave/final/mount"
 )
 
 // Delete removes a container that has stopped. With force it ends one that hasn't, calls off one that is being made, and clears what a killed command
@@ -73,6 +74,9 @@ func (i *Instance) destroy(warn func(error)) error {
 			return err
 		}
 	}
+	if err := mount.Detach(i.path(mountDir)); err != nil {
+		return err
+	}
 	if err := i.removeDir(); err != nil {
 		return err
 	}
@@ -111,7 +115,7 @@ func end(pid int, start uint64) error {
 
 // removeDir removes the container's directory, the state last.
 func (i *Instance) removeDir() error {
-	for _, name := range []string{gateFile, childFile, filterFile, configFile, "." + stateFile + ".new", stateFile} {
+	for _, name := range []string{gateFile, childFile, filterFile, configFile, mountDir, "." + stateFile + ".new", stateFile} {
 		if err := os.Remove(i.path(name)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("removing container %s: %w", i.ID, err)
 		}

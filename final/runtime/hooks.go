@@ -5,6 +5,7 @@ import (
 	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 
 	"stave/final/namespace"
 	"stave/final/plan"
@@ -61,6 +62,9 @@ func (i *Instance) runHook(h specs.Hook, status specs.ContainerState, pid, pidfd
 		var err error
 		if program.Inside, err = namespace.Differ(i.Pid); err != nil {
 			return err
+		}
+		if program.Inside&unix.CLONE_NEWNS == 0 {
+			program.Root = i.Pid
 		}
 	}
 	prefix, suffix := i.hookState(string(status))

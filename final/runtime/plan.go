@@ -38,6 +38,8 @@ type Container struct {
 	DieWithParent bool
 	// NoPivot exchanges the root without pivot_root(2), for a host that runs from its initramfs, whose root can't be exchanged.
 	NoPivot bool
+	// MountOn is an empty directory for the root of a container without a mount namespace of its own, and for nothing else. [mount.Detach] is for the end.
+	MountOn string
 	// NoNewKeyring leaves the container the session keyring of its caller (keyrings(7)).
 	NoNewKeyring bool
 	// SystemdCgroup says that the cgroup's path has systemd's form, slice:prefix:name.
@@ -66,6 +68,8 @@ type Planned struct {
 	Idmaps []mount.Idmap
 	// Filter is the compiled seccomp filter, or nil.
 	Filter *security.Filter
+	// Shared says that the container's mounts are on MountOn: make that directory before the plan is run.
+	Shared bool
 	// Warnings are what the configuration asks for and doesn't get because it means nothing here.
 	Warnings []string
 }
@@ -79,8 +83,9 @@ func (c *Container) Plan(host Host) (*Planned, error) {
 	if err != nil {
 		return nil, err
 	}
-	if own, err := namespaces.Own(specs.MountNamespace); own || err != nil {
-		return nil, errors.Join(err, fmt.Errorf("linux.namespaces must have a mount namespace that isn't this one: without it the host's mounts would be changed"))
+	shared, err := c.sharesMounts(namespaces)
+	if err != nil {
+		return nil, err
 	}
 	where, err := c.where(host)
 	if err != nil {
@@ -90,7 +95,10 @@ func (c *Container) Plan(host Host) (*Planned, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &builder{Container: c, host: host, namespaces: namespaces, cgroup: group, userns: namespaces.Has(specs.UserNamespace)}
+	b := &builder{Container: c, host: host, namespaces: namespaces, cgroup: group, userns: namespaces.Has(specs.UserNamespace), shared: shared}
+	if shared {
+		b.warnings = append(b.warnings, "linux.namespaces has no mount namespace: the container's mounts are among the host's, and with CAP_SYS_CHROOT a process can leave its root directory")
+	}
 	if namespaces.New(specs.UserNamespace) {
 		b.mapping = &user.Mapping{UIDs: c.Spec.Linux.UIDMappings, GIDs: c.Spec.Linux.GIDMappings}
 		b.mapping.Helpers = !host.Root && !b.mapping.Single()
@@ -103,7 +111,24 @@ func (c *Container) Plan(host Host) (*Planned, error) {
 			return nil, err
 		}
 	}
-	return &Planned{Plan: &b.plan, Cgroup: group, Idmaps: b.idmaps, Filter: b.filter, Warnings: b.warnings}, nil
+	return &Planned{Plan: &b.plan, Cgroup: group, Idmaps: b.idmaps, Filter: b.filter, Shared: shared, Warnings: b.warnings}, nil
+}
+
+// sharesMounts tells whether the container has no mount namespace of its own, and refuses what can't be done then.
+func (c *Container) sharesMounts(namespaces namespace.Set) (bool, error) {
+	own, err := namespaces.Own(specs.MountNamespace)
+	if !own || err != nil {
+		return false, err
+	}
+	switch {
+	case namespaces.Has(specs.UserNamespace):
+		return true, errors.New("linux.namespaces has a user namespace and no mount namespace: nothing can be mounted then (user_namespaces(7)); add one of type mount")
+	case c.MountOn == "":
+		return true, errors.New("linux.namespaces has no mount namespace: add one of type mount")
+	case !slices.Contains([]string{"", "private", "rprivate"}, c.Spec.Linux.RootfsPropagation):
+		return true, fmt.Errorf("linux.rootfsPropagation %q needs a mount namespace: add one to linux.namespaces", c.Spec.Linux.RootfsPropagation)
+	}
+	return true, nil
 }
 
 // where is the place of its cgroup.
@@ -136,6 +161,7 @@ type builder struct {
 	namespaces namespace.Set
 	cgroup     *cgroup.Cgroup
 	userns     bool          // in a user namespace, new or not
+	shared     bool          // in the host's mount namespace
 	mapping    *user.Mapping // of a new one
 	idmaps     []mount.Idmap // to be made before the plan is run
 	links      [][2]string   // targets and names of links among the cgroup mounts
@@ -207,7 +233,7 @@ func (b *builder) filesystems() error {
 	p, spec := &b.plan, b.Spec
 	b.umask("giving new files exactly the modes asked for", 0)
 	dir := b.path(spec.Root.Path)
-	options := mount.Options{IsDir: b.isDir, Rootfs: dir, Userns: b.userns, Label: spec.Linux.MountLabel}
+	options := mount.Options{IsDir: b.isDir, Rootfs: dir, Userns: b.userns, Shared: b.shared, Label: spec.Linux.MountLabel}
 	if b.Overlay != nil {
 		dir, options.Rootfs = b.Overlay.Target, ""
 	}
@@ -217,8 +243,10 @@ func (b *builder) filesystems() error {
 	}
 	b.idmaps = mounts.Idmaps
 	b.warnings = append(b.warnings, mounts.Warnings...)
-	if err := mount.Private(p, spec.Linux.RootfsPropagation); err != nil {
-		return err
+	if !b.shared {
+		if err := mount.Private(p, spec.Linux.RootfsPropagation); err != nil {
+			return err
+		}
 	}
 	root, err := b.root(dir)
 	if err != nil {
@@ -239,11 +267,7 @@ func (b *builder) filesystems() error {
 	}
 	mounts.Seal(p)
 	b.hooks()
-	if b.NoPivot {
-		mount.Move(p, root)
-	} else {
-		mount.Pivot(p, root)
-	}
+	b.enterRoot(root)
 	b.null()
 	b.pipes()
 	if err := mount.WorkingDir(p, spec.Process.Cwd); err != nil {
@@ -257,9 +281,24 @@ func (b *builder) filesystems() error {
 	return nil
 }
 
+// enterRoot exchanges the host's root for the container's.
+func (b *builder) enterRoot(root string) {
+	switch {
+	case b.shared:
+		mount.Chroot(&b.plan, root)
+	case b.NoPivot:
+		mount.Move(&b.plan, root)
+	default:
+		mount.Pivot(&b.plan, root)
+	}
+}
+
 // root makes the new root a mount, and returns the name of its descriptor.
 func (b *builder) root(dir string) (string, error) {
-	if b.Overlay == nil {
+	switch {
+	case b.shared:
+		return mount.BindOn(&b.plan, dir, b.MountOn), nil
+	case b.Overlay == nil:
 		return mount.Bind(&b.plan, dir), nil
 	}
 	if err := b.Overlay.Add(&b.plan); err != nil {

@@ -170,11 +170,17 @@ func TestPlan(t *testing.T) {
 			s.Linux.Personality = &specs.LinuxPersonality{Domain: specs.PerLinux32}
 			s.Linux.Sysctl = map[string]string{"net.ipv4.ip_forward": "1", "kernel.shmmax": "4096"}
 		})},
+		"host-mounts": {host: root, spec: small(func(s *specs.Spec) {
+			s.Linux.Namespaces = s.Linux.Namespaces[1:]
+			s.Mounts = []specs.Mount{{Type: "proc", Source: "proc", Destination: "/proc"}}
+			s.Linux.RootfsPropagation = "private"
+			s.Linux.MaskedPaths = []string{"/proc/kcore"}
+		})},
 		"devices-v1": {host: onV1, spec: small(devices)},
 		"devices-v2": {host: onV2, spec: small(devices)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := &Container{ID: "stave-test", Spec: tc.spec, Overlay: tc.overlay, DieWithParent: true}
+			c := &Container{ID: "stave-test", Spec: tc.spec, Overlay: tc.overlay, DieWithParent: true, MountOn: "/run/stave-oci/stave-test/root"}
 			if tc.created {
 				c = &Container{ID: "stave-test", Spec: tc.spec, Gate: "gate", PreserveFDs: 2, AllHierarchies: true,
 					StateJSON: func(status string) (string, string) { return `{"status":"` + status + `","pid":`, "}" }}
@@ -218,15 +224,15 @@ func firstDifference(got, want string) string {
 func TestPlanRefuses(t *testing.T) {
 	host := Host{Privileged: true, Cgroups: v1, IsDir: func(string) (bool, error) { return true, nil }}
 	for want, change := range map[string]func(*specs.Spec){
-		"linux.intelRdt":              func(s *specs.Spec) { s.Linux.IntelRdt = &specs.LinuxIntelRdt{} },
-		"no root.path":                func(s *specs.Spec) { s.Root = nil },
-		"has no process":              func(s *specs.Spec) { s.Process = nil },
-		"has no linux":                func(s *specs.Spec) { s.Linux = nil },
-		"another system":              func(s *specs.Spec) { s.Windows = &specs.Windows{} },
-		`no type "moon"`:              func(s *specs.Spec) { add(s, "moon") },
-		"pid twice":                   func(s *specs.Spec) { add(s, specs.PIDNamespace) },
-		"must have a mount namespace": func(s *specs.Spec) { s.Linux.Namespaces = nil },
-		"need a new time":             func(s *specs.Spec) { s.Linux.TimeOffsets = map[string]specs.LinuxTimeOffset{"boottime": {Secs: 1}} },
+		"linux.intelRdt":         func(s *specs.Spec) { s.Linux.IntelRdt = &specs.LinuxIntelRdt{} },
+		"no root.path":           func(s *specs.Spec) { s.Root = nil },
+		"has no process":         func(s *specs.Spec) { s.Process = nil },
+		"has no linux":           func(s *specs.Spec) { s.Linux = nil },
+		"another system":         func(s *specs.Spec) { s.Windows = &specs.Windows{} },
+		`no type "moon"`:         func(s *specs.Spec) { add(s, "moon") },
+		"pid twice":              func(s *specs.Spec) { add(s, specs.PIDNamespace) },
+		"has no mount namespace": func(s *specs.Spec) { s.Linux.Namespaces = nil },
+		"need a new time":        func(s *specs.Spec) { s.Linux.TimeOffsets = map[string]specs.LinuxTimeOffset{"boottime": {Secs: 1}} },
 		`no clock "wall"`: func(s *specs.Spec) {
 			add(s, specs.TimeNamespace)
 			s.Linux.TimeOffsets = map[string]specs.LinuxTimeOffset{"wall": {Secs: 1}}

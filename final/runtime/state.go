@@ -92,6 +92,7 @@ const (
 	gateFile   = "start"       // the FIFO at which the created process waits
 	filterFile = "filter"      // the compiled seccomp filter
 	childFile  = "child"       // the forked process, before state.json has it
+	mountDir   = "root"        // what the root is mounted on, if the container has no mount namespace of its own
 )
 
 // save writes the record, whole or not at all.
