@@ -244,8 +244,10 @@ func (s *Set) create(p *plan.Plan, e entry, o options) {
 	}
 	data := append([]string{"source=" + name(m)}, o.super...)
 	data = append(data, o.data...)
+	what := "creating " + m.Type + " for " + m.Destination
 	if s.options.Label != "" && !slices.Contains(unlabelled, m.Type) {
 		data = append(data, "context="+s.options.Label)
+		what += " with linux.mountLabel " + s.options.Label // without SELinux the kernel refuses it
 	}
 	fs := p.Name("fs")
 	calls := []plan.Call{{Name: "fsopen", Args: []plan.Arg{plan.Str(m.Type), plan.Sym("FSOPEN_CLOEXEC", unix.FSOPEN_CLOEXEC)}, Result: fs}}
@@ -262,6 +264,6 @@ func (s *Set) create(p *plan.Plan, e entry, o options) {
 		plan.Call{Name: "fsconfig", Args: []plan.Arg{plan.Ref(fs), plan.Sym("FSCONFIG_CMD_CREATE", unix.FSCONFIG_CMD_CREATE), plan.Null(), plan.Null(), plan.Int(0)}},
 		plan.Call{Name: "fsmount", Args: []plan.Arg{plan.Ref(fs), plan.Sym("FSMOUNT_CLOEXEC", unix.FSMOUNT_CLOEXEC), plan.Sym(symbols(o.own.set), int(o.own.set))}, Result: e.fd})
 	o.own = change{}
-	p.Add(plan.Op{Actor: plan.Child, What: "creating " + m.Type + " for " + m.Destination, Step: step, Why: why[m.Type],
+	p.Add(plan.Op{Actor: plan.Child, What: what, Step: step, Why: why[m.Type],
 		Calls: append(calls, s.settle(p, e.fd, o)...)})
 }

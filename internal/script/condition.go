@@ -20,12 +20,13 @@ var conditions = map[string]struct {
 	holds  func() bool
 	reason string
 }{
-	"root":    {isRoot, "this needs root: run the tests as root to see it"},
-	"userns":  {sync.OnceValue(makesUserNamespace), `no user namespace can be made here ("unshare -Ur true" fails; stave doctor tells why)`},
-	"subids":  {hasSubordinateIDs, "no subordinate ids: install newuidmap (Debian's package uidmap) and give this user a range in /etc/subuid and /etc/subgid"},
-	"cgroup2": {isPureCgroup2, "this machine has cgroup v1 controllers; this check is about one with cgroup v2 only"},
-	"overlay": {sync.OnceValue(mountsOverlay), "overlayfs can't be mounted here, not even in a user namespace (it takes Linux 5.11 or later)"},
-	"source":  {hasSource, "only the test binaries are here, without Stave's source or the go command"},
+	"root":     {isRoot, "this needs root: run the tests as root to see it"},
+	"userns":   {sync.OnceValue(makesUserNamespace), `no user namespace can be made here ("unshare -Ur true" fails; stave doctor tells why)`},
+	"subids":   {hasSubordinateIDs, "no subordinate ids: install newuidmap (Debian's package uidmap) and give this user a range in /etc/subuid and /etc/subgid"},
+	"cgroup2":  {isPureCgroup2, "this machine has cgroup v1 controllers; this check is about one with cgroup v2 only"},
+	"overlay":  {sync.OnceValue(mountsOverlay), "overlayfs can't be mounted here, not even in a user namespace (it takes Linux 5.11 or later)"},
+	"apparmor": {loadsAppArmor, "this kernel has AppArmor disabled, or apparmor_parser is missing (Debian's package apparmor)"},
+	"source":   {hasSource, "only the test binaries are here, without Stave's source or the go command"},
 }
 
 // Holds reports whether a condition holds on this machine, for this process. The error is one of spelling.
@@ -134,6 +135,12 @@ func mountsOverlay() bool {
 	}
 	args = append(args, "mount", "-t", "overlay", "-o", options, "overlay", filepath.Join(dir, "merged"))
 	return exec.Command("unshare", args...).Run() == nil
+}
+
+// loadsAppArmor tells whether profiles can be loaded, as far as the machine is concerned.
+func loadsAppArmor() bool {
+	_, err := exec.LookPath("apparmor_parser")
+	return err == nil && unix.Access("/sys/kernel/security/apparmor/.load", unix.F_OK) == nil
 }
 
 func isPureCgroup2() bool {

@@ -19,8 +19,11 @@ var packages = []string{
 	"procps", "sed", "tar", "uidmap", "util-linux",
 }
 
-// extras are other tools, taken along where this machine has them: those for containers, and what there is to systemd.
-var extras = []string{"busybox", "skopeo", "umoci", "strace", "systemd", "systemctl", "/usr/lib/systemd/systemd-executor", "/usr/lib/systemd/systemd-shutdown"}
+// extras are other programs, taken along where this machine has them: those for containers, and what there is to systemd and AppArmor.
+var extras = []string{
+	"apparmor_parser", "busybox", "skopeo", "umoci", "strace",
+	"systemd", "systemctl", "/usr/lib/systemd/systemd-executor", "/usr/lib/systemd/systemd-shutdown",
+}
 
 // copyPrograms puts the programs of those packages below root, with the shared libraries they are linked with.
 func copyPrograms(ctx context.Context, root string) error {

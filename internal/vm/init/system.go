@@ -22,6 +22,7 @@ func mountSystem() error {
 		{"tmpfs", "/run", unix.MS_NOSUID | unix.MS_NODEV, "mode=755"},
 		{"tmpfs", "/dev/shm", unix.MS_NOSUID | unix.MS_NODEV, ""},
 		{"devpts", "/dev/pts", unix.MS_NOSUID | unix.MS_NOEXEC, "gid=5,mode=620,ptmxmode=000"},
+		{"securityfs", "/sys/kernel/security", careful, ""},
 		{"cgroup2", cgroupRoot, careful, "nsdelegate"},
 	} {
 		if err := os.MkdirAll(m.target, 0o755); err != nil {
