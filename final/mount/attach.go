@@ -15,36 +15,56 @@ import (
 // on it. root is the name of a descriptor ([Bind], [Open]), or empty for the working directory.
 //
 // proc comes last, with what is in it, whatever the order of the list: a name that doesn't begin with /proc can then not get there by a link
-// of the image, and no mount can take the place of a file by which the kernel is told something (CVE-2019-19921, CVE-2023-27561).
+// of the image, and no mount can take the place of a file by which the kernel is told something (CVE-2019-19921, CVE-2023-27561). The order is still
+// the list's as far as anybody can see ([park]).
 func (s *Set) Attach(p *plan.Plan, root string) {
-	ordered := slices.Clone(s.entries)
-	slices.SortStableFunc(ordered, func(a, b entry) int { return inProc(a.mount) - inProc(b.mount) })
-	for _, e := range ordered {
-		place := p.Name("place")
-		// A link in place of /proc or /sys would have us write to files that only look like the kernel's.
-		links := e.mount.Type != "proc" && e.mount.Type != "sysfs"
-		made := e.mount.Destination
-		if links && !s.covered(made) {
-			made = s.options.follow(made)
+	parked := s.options.Shared
+	for n, e := range s.entries {
+		switch {
+		case !inProc(e.mount):
+			s.attach(p, root, e)
+		case !parked && e.mount.Destination == "/proc" && slices.ContainsFunc(s.entries[n:], func(later entry) bool { return !inProc(later.mount) }):
+			park(p, e)
+			parked = true
 		}
-		op := plan.Op{Actor: plan.Child, What: "mounting on " + e.mount.Destination, Step: step,
-			Calls: find(p, root, e.mount.Destination, made, e.file, links, place)}
-		if e.copyUp {
-			p.Add(op)
-			copyUp(p, place, e)
-			op.Calls = nil
+	}
+	for _, e := range s.entries {
+		if inProc(e.mount) {
+			s.attach(p, root, e)
 		}
-		op.Calls = append(op.Calls, moveMount(e.fd, place))
-		p.Add(op)
 	}
 }
 
-func inProc(m specs.Mount) int {
-	if m.Destination == "/proc" || below(m.Destination, "/proc") {
-		return 1
-	}
-	return 0
+// park puts proc where no name in the container leads, for the time being. "The runtime MUST mount entries in the listed order" (config.md, "Mounts"), and kernels
+// before 6.8 tell of them in the order in which they were first attached, wherever they are moved later.
+func park(p *plan.Plan, e entry) {
+	p.Add(plan.Op{Actor: plan.Child, What: "keeping " + e.mount.Destination + " until the others are mounted", Step: step,
+		Why: "on the host's /proc, in this mount namespace alone; so it has its turn in /proc/PID/mountinfo",
+		Calls: []plan.Call{{Name: "move_mount", Allow: []unix.Errno{unix.ENOENT, unix.ENOTDIR}, Args: []plan.Arg{plan.Ref(e.fd), plan.Str(""), plan.AtCWD(), plan.Str("/proc"),
+			plan.Sym("MOVE_MOUNT_F_EMPTY_PATH", unix.MOVE_MOUNT_F_EMPTY_PATH)}}}})
 }
+
+// attach puts a mount in its place.
+func (s *Set) attach(p *plan.Plan, root string, e entry) {
+	place := p.Name("place")
+	// A link in place of /proc or /sys would have us write to files that only look like the kernel's.
+	links := e.mount.Type != "proc" && e.mount.Type != "sysfs"
+	made := e.mount.Destination
+	if links && !s.covered(made) {
+		made = s.options.follow(made)
+	}
+	op := plan.Op{Actor: plan.Child, What: "mounting on " + e.mount.Destination, Step: step,
+		Calls: find(p, root, e.mount.Destination, made, e.file, links, place)}
+	if e.copyUp {
+		p.Add(op)
+		copyUp(p, place, e)
+		op.Calls = nil
+	}
+	op.Calls = append(op.Calls, moveMount(e.fd, place))
+	p.Add(op)
+}
+
+func inProc(m specs.Mount) bool { return m.Destination == "/proc" || below(m.Destination, "/proc") }
 
 // copyUp has the parent copy what a mount will cover.
 func copyUp(p *plan.Plan, place string, e entry) {

@@ -21,7 +21,7 @@ type Options struct {
 	Rootfs string
 	// Userns says that the container is in a user namespace, where it can neither make devices nor undo what is locked about a mount.
 	Userns bool
-	// Shared says that the container is in the host's mount namespace, so that what is taken from the host hasn't been made private.
+	// Shared says that others are in the container's mount namespace too, as in the host's, whose mounts [Private] doesn't make private.
 	Shared bool
 	// Label is linux.mountLabel, the SELinux label of new filesystems.
 	Label string

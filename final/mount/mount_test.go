@@ -2,8 +2,10 @@ package mount
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -49,6 +51,26 @@ func TestOptions(t *testing.T) {
 	}
 	if got := c.mounts()["/relative/path"].kind; got != "ramfs" {
 		t.Errorf("a relative destination gave %q", got)
+	}
+}
+
+// The kernel tells of them in the order of the list, which before 6.8 is the order in which they were attached; proc is in its place last all the same.
+func TestOrder(t *testing.T) {
+	dir := own(t)
+	c := box{mounts: []specs.Mount{tmpfs("/a"), proc(), tmpfs("/a/b"), tmpfs("/c"), bind("/proc/version", "/proc/uptime")}}.run(t, dir)
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/mountinfo", c.pid))
+	must(t, err)
+	var got []string
+	for l := range strings.Lines(string(b)) {
+		if name := strings.Fields(l)[4]; name != "/" {
+			got = append(got, name)
+		}
+	}
+	if want := []string{"/a", "/proc", "/a/b", "/c", "/proc/uptime"}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if got := c.read("/proc/uptime"); !strings.HasPrefix(got, "Linux") {
+		t.Errorf("/proc/uptime has %q", got)
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 const (
 	stepUTS     = "01-uts"
 	stepPID     = "02-pid"
+	stepMount   = "03-mount"
 	stepCgroups = "04-cgroups"
 )
 
@@ -220,19 +221,23 @@ func (s Set) join(p *plan.Plan) {
 	}
 }
 
-// Join appends the child's operations that enter the namespaces of a running process, all at once; pidfd names the descriptor of that process and flags is what differs ([Differ]).
-func Join(p *plan.Plan, pidfd string, flags int) {
-	if flags == 0 {
-		return
-	}
+// Join appends the child's operations that enter the namespaces of a running process, all at once, and its root directory; pidfd names the descriptor of that process and
+// flags is what differs ([Differ]).
+func Join(p *plan.Plan, pidfd string, pid, flags int) {
 	var names []string
 	for _, k := range kinds {
 		if flags&k.flag != 0 {
 			names = append(names, k.text)
 		}
 	}
-	p.Add(plan.Op{Actor: plan.Child, What: "joining the container's namespaces", Step: stepUTS, Why: "with them come its root directory and its mounts (setns(2))",
-		Calls: []plan.Call{{Name: "setns", Args: []plan.Arg{plan.Ref(pidfd), plan.Sym(strings.Join(names, "|"), flags)}}}})
+	if flags != 0 {
+		p.Add(plan.Op{Actor: plan.Child, What: "joining the container's namespaces", Step: stepUTS, Why: "with them come its root directory and its mounts (setns(2))",
+			Calls: []plan.Call{{Name: "setns", Args: []plan.Arg{plan.Ref(pidfd), plan.Sym(strings.Join(names, "|"), flags)}}}})
+	}
+	if flags&unix.CLONE_NEWNS == 0 {
+		p.Add(plan.Op{Actor: plan.Child, What: "changing to the container's root directory", Step: stepMount,
+			Why: "it comes with a mount namespace, and the container has none of its own", Calls: plan.EnterRoot(pid, pidfd)})
+	}
 }
 
 // Differ tells in which namespaces a process is that this one isn't in, as CLONE_NEW* flags.

@@ -89,11 +89,7 @@ func (j *Joining) enter(b *builder, flags int) error {
 			return err
 		}
 	}
-	namespace.Join(p, "target", flags)
-	if flags&unix.CLONE_NEWNS == 0 {
-		p.Add(plan.Op{Actor: plan.Child, What: "changing to the container's root directory", Step: "03-mount", Why: "it comes with a mount namespace, and the container has none of its own",
-			Calls: plan.EnterRoot(j.Pid, "target")})
-	}
+	namespace.Join(p, "target", j.Pid, flags)
 	if flags&unix.CLONE_NEWUSER != 0 {
 		user.Become(p)
 	}

@@ -233,7 +233,7 @@ func (b *builder) filesystems() error {
 	p, spec := &b.plan, b.Spec
 	b.umask("giving new files exactly the modes asked for", 0)
 	dir := b.path(spec.Root.Path)
-	options := mount.Options{IsDir: b.isDir, Rootfs: dir, Userns: b.userns, Shared: b.shared, Label: spec.Linux.MountLabel}
+	options := mount.Options{IsDir: b.isDir, Rootfs: dir, Userns: b.userns, Shared: !b.namespaces.New(specs.MountNamespace), Label: spec.Linux.MountLabel}
 	if b.Overlay != nil {
 		dir, options.Rootfs = b.Overlay.Target, ""
 	}
