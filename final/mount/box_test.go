@@ -117,7 +117,7 @@ func (b box) try(t *testing.T, dir string) (*container, error) {
 		return nil, err
 	}
 	set.Seal(p)
-	Hide(p, root, b.masked, b.readOnly)
+	set.Hide(p, root, b.masked, b.readOnly)
 	if b.before != nil {
 		b.before(p, root)
 	}

@@ -252,13 +252,7 @@ func (s *Set) create(p *plan.Plan, e entry, o options) {
 	fs := p.Name("fs")
 	calls := []plan.Call{{Name: "fsopen", Args: []plan.Arg{plan.Str(m.Type), plan.Sym("FSOPEN_CLOEXEC", unix.FSOPEN_CLOEXEC)}, Result: fs}}
 	for _, d := range data {
-		key, value, has := strings.Cut(d, "=")
-		c := plan.Call{Name: "fsconfig", Args: []plan.Arg{plan.Ref(fs), plan.Sym("FSCONFIG_SET_STRING", unix.FSCONFIG_SET_STRING),
-			plan.Str(key), plan.Str(strings.Trim(value, `"`)), plan.Int(0)}}
-		if !has {
-			c.Args[1], c.Args[3] = plan.Sym("FSCONFIG_SET_FLAG", unix.FSCONFIG_SET_FLAG), plan.Null()
-		}
-		calls = append(calls, c)
+		calls = append(calls, setOption(fs, d))
 	}
 	calls = append(calls,
 		plan.Call{Name: "fsconfig", Args: []plan.Arg{plan.Ref(fs), plan.Sym("FSCONFIG_CMD_CREATE", unix.FSCONFIG_CMD_CREATE), plan.Null(), plan.Null(), plan.Int(0)}},
@@ -266,4 +260,15 @@ func (s *Set) create(p *plan.Plan, e entry, o options) {
 	o.own = change{}
 	p.Add(plan.Op{Actor: plan.Child, What: what, Step: step, Why: why[m.Type],
 		Calls: append(calls, s.settle(p, e.fd, o)...)})
+}
+
+// setOption gives a new filesystem an option, key=value or a flag (fsconfig(2)).
+func setOption(fs, option string) plan.Call {
+	key, value, has := strings.Cut(option, "=")
+	c := plan.Call{Name: "fsconfig", Args: []plan.Arg{plan.Ref(fs), plan.Sym("FSCONFIG_SET_STRING", unix.FSCONFIG_SET_STRING),
+		plan.Str(key), plan.Str(strings.Trim(value, `"`)), plan.Int(0)}}
+	if !has {
+		c.Args[1], c.Args[3] = plan.Sym("FSCONFIG_SET_FLAG", unix.FSCONFIG_SET_FLAG), plan.Null()
+	}
+	return c
 }

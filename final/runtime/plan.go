@@ -259,7 +259,7 @@ func (b *builder) filesystems() error {
 	for _, l := range b.links {
 		mount.Link(p, root, l[0], l[1])
 	}
-	mount.Hide(p, root, spec.Linux.MaskedPaths, spec.Linux.ReadonlyPaths)
+	mounts.Hide(p, root, spec.Linux.MaskedPaths, spec.Linux.ReadonlyPaths)
 	b.session()
 	if spec.Process.Terminal {
 		b.terminal(root)

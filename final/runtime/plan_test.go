@@ -167,6 +167,9 @@ func TestPlan(t *testing.T) {
 			s.Process.OOMScoreAdj = &score
 			s.Process.Scheduler = &specs.Scheduler{Policy: specs.SchedBatch, Nice: 5}
 			s.Process.IOPriority = &specs.LinuxIOPriority{Class: specs.IOPRIO_CLASS_BE, Priority: 4}
+			s.Process.ApparmorProfile, s.Process.SelinuxLabel = "box", "system_u:system_r:box_t:s0:c1,c2"
+			s.Linux.MountLabel, s.Linux.MaskedPaths = "system_u:object_r:box_file_t:s0:c1,c2", []string{"/proc/acpi"}
+			s.Mounts = []specs.Mount{{Type: "proc", Destination: "/proc"}, {Type: "tmpfs", Destination: "/dev"}}
 			s.Linux.Personality = &specs.LinuxPersonality{Domain: specs.PerLinux32}
 			s.Linux.Sysctl = map[string]string{"net.ipv4.ip_forward": "1", "kernel.shmmax": "4096"}
 		})},
