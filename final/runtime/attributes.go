@@ -36,6 +36,10 @@ func (a *attributes) add() error {
 			return err
 		}
 	}
+	// Before any filter: those of Docker and others refuse the calls that this takes.
+	if err := security.Labels(p, proc.ApparmorProfile, proc.SelinuxLabel); err != nil {
+		return err
+	}
 	if a.early() {
 		// Whatever comes after the filter it must allow, and that is as little as can be: an old profile doesn't know faccessat2(2).
 		if a.waits {
@@ -44,9 +48,6 @@ func (a *attributes) add() error {
 			}
 		}
 		a.install() // while there is CAP_SYS_ADMIN, which it takes (seccomp(2))
-	}
-	if err := security.Labels(p, proc.ApparmorProfile, proc.SelinuxLabel); err != nil {
-		return err
 	}
 	p.Add(plan.Op{Actor: plan.Child, What: "setting the usual umask", Step: "03-mount", Calls: []plan.Call{{Name: "umask", Args: []plan.Arg{plan.Mode(0o22)}}}})
 	capabilities, missing := security.Obtainable(proc.Capabilities, a.have)

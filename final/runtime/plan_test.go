@@ -153,6 +153,7 @@ func TestPlan(t *testing.T) {
 			s.Process.Capabilities = &specs.LinuxCapabilities{Bounding: []string{"CAP_CHOWN", "CAP_KILL"}, Permitted: []string{"CAP_CHOWN", "CAP_KILL"},
 				Effective: []string{"CAP_CHOWN"}, Inheritable: []string{"CAP_KILL"}, Ambient: []string{"CAP_KILL"}}
 			s.Linux.Seccomp = refuse("mkdir")
+			s.Process.ApparmorProfile = "box"
 		})},
 		"joined": {host: root, spec: small(func(s *specs.Spec) {
 			add(s, specs.TimeNamespace, specs.UTSNamespace)
