@@ -12,7 +12,8 @@ import (
 	"stave/final/mount"
 )
 
-// Delete removes a container that has stopped. With force it ends one that hasn't, calls off one that is being made, and clears what a killed command
+// Delete removes a container that has stopped, and no other ("attempting to delete a container that is not stopped MUST ... generate an error", runtime.md, "Delete"). runc
+// also takes one that was created and never started, but nobody relies on it: Podman and CRI-O force it, and containerd kills the process first. With force it ends one that hasn't, calls off one that is being made, and clears what a killed command
 // has left; that there is nothing is then no error.
 func (r Root) Delete(id string, force bool, warn func(error)) error {
 	if !force {
