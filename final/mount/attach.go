@@ -18,7 +18,7 @@ import (
 // of the image, and no mount can take the place of a file by which the kernel is told something (CVE-2019-19921, CVE-2023-27561). The order is still
 // the list's as far as anybody can see ([park]).
 func (s *Set) Attach(p *plan.Plan, root string) {
-	parked := s.options.Shared
+	parked := s.options.Shared || root == "" // the host's /proc may be just where this one is to be
 	for n, e := range s.entries {
 		switch {
 		case !inProc(e.mount):
