@@ -43,7 +43,8 @@ func (a Attendant) Attend() (ended func()) {
 	signals := make(chan os.Signal, 16)
 	signal.Notify(signals, forwarded...)
 	var watching, copying sync.WaitGroup
-	watching.Go(func() { a.watch(signals) })
+	over := make(chan struct{})
+	watching.Go(func() { a.watch(signals, over) })
 	restore := func() {}
 	if a.Terminal != nil {
 		restore = a.attach(&copying)
@@ -51,16 +52,22 @@ func (a Attendant) Attend() (ended func()) {
 	return func() {
 		copying.Wait()
 		restore()
-		signal.Stop(signals)
-		close(signals)
+		// Signals that come from here on are dropped: none should keep this program from clearing up. To stop listening would take a thread's turn for each of them.
+		close(over)
 		watching.Wait()
 	}
 }
 
-func (a Attendant) watch(signals <-chan os.Signal) {
+func (a Attendant) watch(signals <-chan os.Signal, over <-chan struct{}) {
 	asked := 0
-	for s := range signals {
-		sig := s.(unix.Signal)
+	for {
+		var sig unix.Signal
+		select {
+		case <-over:
+			return
+		case s := <-signals:
+			sig = s.(unix.Signal)
+		}
 		if sig == unix.SIGWINCH && a.Terminal != nil {
 			if ws, err := unix.IoctlGetWinsize(0, unix.TIOCGWINSZ); err == nil {
 				_ = unix.IoctlSetWinsize(int(a.Terminal.Fd()), unix.TIOCSWINSZ, ws)
