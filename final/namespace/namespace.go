@@ -152,7 +152,7 @@ func (s Set) Enter(p *plan.Plan, offsets map[string]specs.LinuxTimeOffset, begun
 		return err
 	}
 	if s.Has(specs.PIDNamespace) || s.Has(specs.TimeNamespace) {
-		p.Refork("a pid or time namespace takes in only children that come later", stepPID)
+		p.Refork(s.New(specs.TimeNamespace), "a pid or time namespace takes in only children that come later", stepPID)
 	}
 	return nil
 }

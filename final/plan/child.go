@@ -33,7 +33,7 @@ const (
 	timed          // one call is done; sent only when someone listens
 	turn           // the parent's turn
 	running        // next is execve, whose success nobody can report
-	reforked       // another process goes on; at is its pid
+	reforked       // it is another process that goes on; the kernel tells who (unix(7), SCM_CREDENTIALS)
 	reports  = unsafe.Sizeof(report{})
 )
 
@@ -96,7 +96,8 @@ func (c *child) run() {
 			c.alone, announced = true, true
 			continue
 		case refork:
-			if errno = c.refork(in); errno == 0 {
+			if errno = unix.Errno(succeed(in.args[0])); errno == 0 {
+				c.say(reforked, 0)
 				continue
 			}
 			broken = true
@@ -163,20 +164,9 @@ func end(code uintptr) {
 	*nowhere = 0
 }
 
-// refork returns in the new process; the one that calls it tells the parent who that is, and ends.
-//
-//go:nosplit
-//go:norace
-func (c *child) refork(in *instruction) unix.Errno {
-	pid, _, errno := syscall.RawSyscall6(unix.SYS_CLONE, in.args[0], 0, 0, 0, 0, 0)
-	if errno != 0 || pid == 0 {
-		return errno
-	}
-	c.report.at = int32(pid)
-	c.say(reforked, 0)
-	end(0)
-	return 0
-}
+// succeed makes a new process, in which it returns; the one that calls it ends there and then. That it touches no memory in between, and so is written in assembly, allows them
+// to be in the same memory, which need not be copied then (clone(2), CLONE_VM).
+func succeed(flags uintptr) (errno uintptr)
 
 // call makes one system call and keeps its result. A call that names a missing result is passed over, and has none itself.
 //

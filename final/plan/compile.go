@@ -87,9 +87,6 @@ func (p *Plan) compile(inputs map[string]int) (*program, error) {
 				}
 				in.op, in.call = i, j
 				g.code = append(g.code, in)
-				if in.kind == refork {
-					g.code = append(g.code, instruction{kind: await, op: i})
-				}
 			}
 		}
 	}

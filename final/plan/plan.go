@@ -73,10 +73,15 @@ func AtCWD() Arg { return Sym("AT_FDCWD", unix.AT_FDCWD) }
 
 // Refork appends the child's operation that makes it another process: a second clone(2), whose child goes on with the list while the
 // first ends. It is a child of the parent all the same (CLONE_PARENT), and "child" and "pidfd" are its from here on. Joining a pid namespace takes
-// it, which moves only children that come later (setns(2)), and so does a new time namespace (time_namespaces(7)).
-func (p *Plan) Refork(why, step string) {
+// it, which moves only children that come later (setns(2)), and so does a new time namespace (time_namespaces(7)). The second takes over the first's memory, unless
+// copied says that it gets its own: in a new time namespace the kernel demands that.
+func (p *Plan) Refork(copied bool, why, step string) {
+	text, flags := "CLONE_PARENT|SIGCHLD", unix.CLONE_PARENT|int(unix.SIGCHLD)
+	if !copied {
+		text, flags = "CLONE_VM|"+text, unix.CLONE_VM|flags
+	}
 	p.Add(Op{Actor: Child, What: "forking once more", Why: why, Step: step, Calls: []Call{
-		{Name: "clone", Args: []Arg{Sym("CLONE_PARENT|SIGCHLD", unix.CLONE_PARENT|int(unix.SIGCHLD))}, Result: "child"}}})
+		{Name: "clone", Args: []Arg{Sym(text, flags)}, Result: "child"}}})
 }
 
 // Leave appends the child's operation after which [Plan.Run] returns: the child tells that all went well and goes on alone. Nobody hears of what fails

@@ -15,10 +15,17 @@ import (
 
 // After a second fork the names mean the new process, whose parent is ours, and the first has gone.
 func TestRunReforks(t *testing.T) {
+	for _, copied := range []bool{false, true} {
+		t.Run(fmt.Sprintf("copied=%v", copied), func(t *testing.T) { reforks(t, copied) })
+	}
+}
+
+func reforks(t *testing.T, copied bool) {
+	t.Helper()
 	var p Plan
 	p.Clone(0, "", "", "")
 	p.Add(Op{Actor: Parent, What: "looking", Calls: []Call{{Name: "pidfd_open", Args: []Arg{Ref("child"), Int(0)}, Result: "first"}}})
-	p.Refork("", "")
+	p.Refork(copied, "", "")
 	p.Add(Op{Actor: Parent, What: "telling the second from the first", Calls: []Call{
 		{Name: RunProgram, Args: []Arg{Str("sh"), Str("-c"), Str("test -d /proc/$0"), Ref("child")}}}})
 	p.Add(execve("/bin/sh", "-c", fmt.Sprintf("test $PPID = %d", os.Getpid())))

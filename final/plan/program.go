@@ -112,7 +112,7 @@ func (p *Program) inside(argv []string, in, out *os.File, pidfd int) error {
 			{Name: "setresgid", Args: []Arg{Int(0), Int(0), Int(0)}}, {Name: "setresuid", Args: []Arg{Int(0), Int(0), Int(0)}}}})
 	}
 	if p.Inside&unix.CLONE_NEWPID != 0 {
-		list.Refork("", "")
+		list.Refork(false, "", "")
 	}
 	path := p.Path
 	if path == "" {

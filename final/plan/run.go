@@ -103,7 +103,10 @@ func (p *Plan) Run(o Options) (*Process, error) {
 		return nil, fmt.Errorf("making a socket pair between parent and child: %w", err)
 	}
 	r := &runner{program: g, options: o, socket: ends[0], childEnd: ends[1]}
-	proc, err := r.run()
+	var proc *Process
+	if err = unix.SetsockoptInt(r.socket, unix.SOL_SOCKET, unix.SO_PASSCRED, 1); err == nil {
+		proc, err = r.run()
+	}
 	for _, fd := range []int{r.socket, r.childEnd} {
 		if fd >= 0 {
 			unix.Close(fd)
@@ -286,7 +289,7 @@ func (r *runner) listen(until int32) error {
 	announced := false
 	for {
 		var m report
-		n, err := r.receive(unsafe.Slice((*byte)(unsafe.Pointer(&m)), reports))
+		n, sender, err := r.receive(unsafe.Slice((*byte)(unsafe.Pointer(&m)), reports))
 		if err != nil {
 			return err
 		}
@@ -305,11 +308,11 @@ func (r *runner) listen(until int32) error {
 		case running:
 			announced = true
 		case reforked:
-			if err := r.follow(int(m.at)); err != nil {
+			if err := r.follow(sender); err != nil {
 				return err
 			}
 		case turn:
-			_, err := r.receive(r.resultBytes())
+			_, _, err := r.receive(r.resultBytes())
 			r.keepClone()
 			if err != nil || until == turn {
 				return err
@@ -330,7 +333,7 @@ func (r *runner) follow(pid int) error {
 	r.pidfd = int32(fd)
 	reap(first)
 	r.keepClone()
-	return r.passOn()
+	return nil
 }
 
 // reap waits for a child that is about to end.
@@ -342,18 +345,25 @@ func reap(pid int) {
 	}
 }
 
-func (r *runner) receive(b []byte) (int, error) {
+// receive takes one message, and who has sent it, as a pid out here.
+func (r *runner) receive(b []byte) (n, sender int, err error) {
+	var ancillary [64]byte // for one SCM_CREDENTIALS; unix(7)
 	for {
-		n, err := unix.Read(r.socket, b)
+		n, oobn, _, _, err := unix.Recvmsg(r.socket, b, ancillary[:], 0)
 		switch {
 		case err == unix.EINTR:
 			continue
 		case err == unix.ECONNRESET:
-			return 0, nil
+			return 0, 0, nil
 		case err != nil:
-			return 0, fmt.Errorf("listening to the child: %w", err)
+			return 0, 0, fmt.Errorf("listening to the child: %w", err)
 		}
-		return n, nil
+		if messages, err := unix.ParseSocketControlMessage(ancillary[:oobn]); err == nil && len(messages) == 1 {
+			if c, err := unix.ParseUnixCredentials(&messages[0]); err == nil {
+				sender = int(c.Pid)
+			}
+		}
+		return n, sender, nil
 	}
 }
 

@@ -100,7 +100,7 @@ func (j *Joining) enter(b *builder, flags int) error {
 		security.Hide(p)
 	}
 	if flags&unix.CLONE_NEWPID != 0 {
-		p.Refork("only children that come later are in the pid namespace that was joined (setns(2))", "02-pid")
+		p.Refork(false, "only children that come later are in the pid namespace that was joined (setns(2))", "02-pid")
 	}
 	return nil
 }
