@@ -15,23 +15,21 @@ const unset = -1 << 63
 
 // An instruction is what the child's loop takes: a call with every argument laid out, or a change of hands.
 type instruction struct {
-	kind   uint8
-	nargs  uint8
-	nr     uintptr
-	args   [6]uintptr
-	refs   [6]int // the slot whose result replaces the argument, or -1
-	result int    // the slot for what the call returns, or -1
-	when   int    // the slot that must have a result, or -1
-	unless int    // the slot that must have none, or -1
-	fills  []fill // fields of structures that are results
-	allow  []unix.Errno
-	op     int // where it stands in the plan
-	call   int
+	kind     uint8
+	refs     [6]int32 // the slot whose result replaces the argument, or -1
+	result   int32    // the slot for what the call returns, or -1
+	when     int32    // the slot that must have a result, or -1
+	unless   int32    // the slot that must have none, or -1
+	op, call int32    // where it stands in the plan
+	nr       uintptr
+	args     [6]uintptr
+	fills    []fill // fields of structures that are results
+	allow    []unix.Errno
 }
 
 // A fill is a field of a structure that takes a result.
 type fill struct {
-	slot int
+	slot int32
 	at   unsafe.Pointer
 	size int
 }
@@ -48,9 +46,10 @@ const (
 type program struct {
 	plan    *Plan
 	code    []instruction // the child's half
-	slots   map[string]int
+	slots   map[string]int32
 	results []int64 // by slot
 	pidfd   int32   // where clone puts it
+	memory  []byte  // what is left of the latest piece, to lay arguments out in
 	keep    runtime.Pinner
 	fills   []fill // of the instruction in the making
 }
@@ -60,7 +59,12 @@ func (p *Plan) compile(inputs map[string]int) (*program, error) {
 	if err := p.check(inputs); err != nil {
 		return nil, err
 	}
-	g := &program{plan: p, slots: map[string]int{}}
+	g := &program{plan: p, slots: map[string]int32{}}
+	calls := 0
+	for _, op := range p.Ops {
+		calls += len(op.Calls) + 1 // the change of hands before it
+	}
+	g.code = make([]instruction, 0, calls)
 	for name, n := range inputs {
 		g.results[g.slot(name)] = int64(n)
 	}
@@ -72,7 +76,7 @@ func (p *Plan) compile(inputs map[string]int) (*program, error) {
 			if op.Actor == Child {
 				kind = await
 			}
-			g.code = append(g.code, instruction{kind: kind, op: i})
+			g.code = append(g.code, instruction{kind: kind, op: int32(i)})
 			next = op.Actor
 		}
 		if op.Actor == Parent && op.Calls[0].Clones() && i+1 < len(p.Ops) {
@@ -85,7 +89,7 @@ func (p *Plan) compile(inputs map[string]int) (*program, error) {
 				if err != nil {
 					return nil, fmt.Errorf("%s: %w", op.What, err)
 				}
-				in.op, in.call = i, j
+				in.op, in.call = int32(i), int32(j)
 				g.code = append(g.code, in)
 			}
 		}
@@ -93,10 +97,10 @@ func (p *Plan) compile(inputs map[string]int) (*program, error) {
 	return g, nil
 }
 
-func (g *program) slot(name string) int {
+func (g *program) slot(name string) int32 {
 	n, ok := g.slots[name]
 	if !ok {
-		n = len(g.results)
+		n = int32(len(g.results))
 		g.slots[name] = n
 		g.results = append(g.results, unset)
 	}
@@ -108,7 +112,7 @@ func (g *program) declare(c Call) {
 		g.slot(c.Result)
 	}
 	for _, a := range c.Args {
-		for _, part := range append([]Arg{a}, a.parts...) {
+		for part := range a.all() {
 			if part.kind == argOut {
 				g.slot(part.text)
 			}
@@ -118,7 +122,7 @@ func (g *program) declare(c Call) {
 
 // instruction lays out one call.
 func (g *program) instruction(c Call) (instruction, error) {
-	in := instruction{kind: doCall, nargs: uint8(len(c.Args)), nr: syscalls[c.Name], result: -1, when: g.known(c.If), unless: g.known(c.Unless), allow: c.Allow}
+	in := instruction{kind: doCall, nr: syscalls[c.Name], result: -1, when: g.known(c.If), unless: g.known(c.Unless), allow: c.Allow}
 	switch {
 	case c.Name == LetGo:
 		in.kind = leave
@@ -148,7 +152,7 @@ func (g *program) instruction(c Call) (instruction, error) {
 }
 
 // known is the slot of a name, or -1 for none.
-func (g *program) known(name string) int {
+func (g *program) known(name string) int32 {
 	if name == "" {
 		return -1
 	}
@@ -157,10 +161,10 @@ func (g *program) known(name string) int {
 
 // structure lays out the fields of one, and notes those that are results.
 func (g *program) structure(a Arg) (uintptr, error) {
-	b := make([]byte, max(a.size(), 8))
+	b, address := g.room(a.size())
 	at := 0
-	for i, f := range a.parts {
-		size := a.sizes[i]
+	for i, f := range a.more.parts {
+		size := a.more.sizes[i]
 		if f.kind == argRef {
 			g.fills = append(g.fills, fill{slot: g.slots[f.text], at: unsafe.Pointer(&b[at]), size: size})
 		} else {
@@ -173,7 +177,7 @@ func (g *program) structure(a Arg) (uintptr, error) {
 		}
 		at += size
 	}
-	return g.address(unsafe.Pointer(&b[0])), nil
+	return address, nil
 }
 
 // word is an argument as the kernel takes it: a number, or the address of pinned memory.
@@ -184,24 +188,24 @@ func (g *program) word(a Arg) (uintptr, error) {
 	case argString:
 		return g.cstring(a.text)
 	case argBytes:
-		if len(a.bytes) == 0 {
+		if len(a.more.bytes) == 0 {
 			return 0, nil
 		}
-		return g.address(unsafe.Pointer(&a.bytes[0])), nil
+		return g.pin(unsafe.Pointer(&a.more.bytes[0])), nil // not a copy: two calls may share it
 	case argOut:
-		return g.address(unsafe.Pointer(&g.pidfd)), nil
+		return g.pin(unsafe.Pointer(&g.pidfd)), nil
 	case argStruct:
 		return g.structure(a)
 	case argList:
-		array := make([]uintptr, len(a.list)+1)
-		for i, s := range a.list {
+		b, address := g.room(8 * (len(a.more.list) + 1))
+		for i, s := range a.more.list {
 			word, err := g.cstring(s)
 			if err != nil {
 				return 0, err
 			}
-			array[i] = word
+			binary.NativeEndian.PutUint64(b[8*i:], uint64(word))
 		}
-		return g.address(unsafe.Pointer(&array[0])), nil
+		return address, nil
 	case argConcat:
 		s, err := g.join(a)
 		if err != nil {
@@ -213,24 +217,38 @@ func (g *program) word(a Arg) (uintptr, error) {
 	}
 }
 
-// address pins what p points to until the program is released, so that a bare address of it stays good.
-func (g *program) address(p unsafe.Pointer) uintptr {
+// room is so much memory, all zeros, and where it is. It stays there until the program is released.
+func (g *program) room(size int) ([]byte, uintptr) {
+	const piece = 8192
+	size = max((size+7)&^7, 8) // so that whatever comes after it is aligned
+	if size > len(g.memory) {
+		g.memory = make([]byte, max(size, piece))
+		g.pin(unsafe.Pointer(&g.memory[0]))
+	}
+	b := g.memory[:size]
+	g.memory = g.memory[size:]
+	return b, uintptr(unsafe.Pointer(&b[0]))
+}
+
+// pin keeps what p points to where it is until the program is released, so that a bare address of it stays good.
+func (g *program) pin(p unsafe.Pointer) uintptr {
 	g.keep.Pin(p)
 	return uintptr(p)
 }
 
 func (g *program) cstring(s string) (uintptr, error) {
-	b, err := unix.ByteSliceFromString(s)
-	if err != nil {
-		return 0, fmt.Errorf("%q has a NUL byte in it: %w", s, err)
+	if strings.IndexByte(s, 0) >= 0 {
+		return 0, fmt.Errorf("%q has a NUL byte in it: %w", s, unix.EINVAL)
 	}
-	return g.address(unsafe.Pointer(&b[0])), nil
+	b, address := g.room(len(s) + 1)
+	copy(b, s)
+	return address, nil
 }
 
 // join makes the string of a Concat from results known by now.
 func (g *program) join(a Arg) (string, error) {
 	var b strings.Builder
-	for _, part := range a.parts {
+	for _, part := range a.more.parts {
 		if part.kind != argRef {
 			b.WriteString(part.text)
 			continue

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"iter"
 	"strconv"
 	"strings"
 	"time"
@@ -98,13 +99,31 @@ const (
 
 // An Arg is one argument of a call, as data.
 type Arg struct {
-	kind  argKind
-	text  string // how it's printed, for argInt and argBytes; the value for argString; the name for argRef and argOut
-	num   uint64
+	kind argKind
+	text string // how it's printed, for argInt and argBytes; the value for argString; the name for argRef and argOut
+	num  uint64
+	more *more // what only some kinds have: there are a thousand arguments in a plan
+}
+
+type more struct {
 	bytes []byte
 	list  []string
 	parts []Arg // of argConcat; the fields of argStruct
 	sizes []int // of argStruct: bytes of each field
+}
+
+// all are the argument itself and its parts.
+func (a *Arg) all() iter.Seq[*Arg] {
+	return func(yield func(*Arg) bool) {
+		if !yield(a) || a.more == nil {
+			return
+		}
+		for i := range a.more.parts {
+			if !yield(&a.more.parts[i]) {
+				return
+			}
+		}
+	}
 }
 
 // Int is a number, printed in decimal.
@@ -124,10 +143,10 @@ func Str(s string) Arg { return Arg{kind: argString, text: s} }
 
 // Strs is a pointer to an array of strings, as execve(2) takes them. Its values are printed unless there are more than
 // a few, such as an environment.
-func Strs(list []string) Arg { return Arg{kind: argList, list: list} }
+func Strs(list []string) Arg { return Arg{kind: argList, more: &more{list: list}} }
 
 // Bytes is a pointer to a structure or a buffer, with its text form.
-func Bytes(text string, b []byte) Arg { return Arg{kind: argBytes, text: text, bytes: b} }
+func Bytes(text string, b []byte) Arg { return Arg{kind: argBytes, text: text, more: &more{bytes: b}} }
 
 // Ref is the result of the earlier call that was given this name, or of an input of [Plan.Run].
 func Ref(name string) Arg { return Arg{kind: argRef, text: name} }
@@ -137,7 +156,7 @@ func Out(name string) Arg { return Arg{kind: argOut, text: name} }
 
 // Concat joins strings and results in decimal to one string: Concat(Str("/proc/"), Ref("child"), Str("/uid_map")). Only the parent
 // can do this, because it takes memory.
-func Concat(parts ...Arg) Arg { return Arg{kind: argConcat, parts: parts} }
+func Concat(parts ...Arg) Arg { return Arg{kind: argConcat, more: &more{parts: parts}} }
 
 // A Field is one of a [Struct].
 type Field struct {
@@ -156,17 +175,16 @@ func U64(a Arg) Field { return Field{8, a} }
 
 // Struct is a pointer to a structure of these fields one after the other, with its text form. Padding is a field like any other.
 func Struct(text string, fields ...Field) Arg {
-	a := Arg{kind: argStruct, text: text}
-	for _, f := range fields {
-		a.parts = append(a.parts, f.value)
-		a.sizes = append(a.sizes, f.size)
+	m := &more{parts: make([]Arg, len(fields)), sizes: make([]int, len(fields))}
+	for i, f := range fields {
+		m.parts[i], m.sizes[i] = f.value, f.size
 	}
-	return a
+	return Arg{kind: argStruct, text: text, more: m}
 }
 
 // size is that of a structure, in bytes.
 func (a Arg) size() (n int) {
-	for _, s := range a.sizes {
+	for _, s := range a.more.sizes {
 		n += s
 	}
 	return n
@@ -175,7 +193,7 @@ func (a Arg) size() (n int) {
 // Size is the number of bytes of a [Struct] or of [Bytes], as calls want it that take the size with the address.
 func (a Arg) Size() Arg {
 	if a.kind == argBytes {
-		return Int(len(a.bytes))
+		return Int(len(a.more.bytes))
 	}
 	return Int(a.size())
 }
@@ -186,11 +204,11 @@ func (a Arg) String() string {
 	case argString:
 		return strconv.Quote(a.text)
 	case argList:
-		if len(a.list) > 8 {
-			return fmt.Sprintf("[%d strings]", len(a.list))
+		if len(a.more.list) > 8 {
+			return fmt.Sprintf("[%d strings]", len(a.more.list))
 		}
-		quoted := make([]string, len(a.list))
-		for i, s := range a.list {
+		quoted := make([]string, len(a.more.list))
+		for i, s := range a.more.list {
 			quoted[i] = strconv.Quote(s)
 		}
 		return "[" + strings.Join(quoted, ", ") + "]"
@@ -198,7 +216,7 @@ func (a Arg) String() string {
 		return "&" + a.text
 	case argConcat:
 		var b strings.Builder
-		for _, p := range a.parts {
+		for _, p := range a.more.parts {
 			if p.kind == argRef {
 				b.WriteString("{" + p.text + "}")
 			} else {

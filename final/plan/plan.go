@@ -154,12 +154,12 @@ func checkCall(who Actor, c Call, known map[string]bool) error {
 }
 
 func checkArg(who Actor, c Call, a Arg, known map[string]bool) error {
-	for _, part := range append([]Arg{a}, a.parts...) {
+	for part := range a.all() {
 		if part.kind == argRef && !known[part.text] {
 			return fmt.Errorf("%s names the result %q, which no earlier call has", c.Name, part.text)
 		}
 	}
-	for _, part := range append([]Arg{a}, a.parts...) {
+	for part := range a.all() {
 		switch {
 		case part.kind == argConcat && who == Child:
 			return fmt.Errorf("%s: the child can't join strings", c.Name)

@@ -237,7 +237,7 @@ func (r *runner) missing(c Call) bool {
 		args = append(args[:len(args):len(args)], c.Program.Stdin)
 	}
 	for _, a := range args {
-		for _, part := range append([]Arg{a}, a.parts...) {
+		for part := range a.all() {
 			if part.kind == argRef && r.results[r.slots[part.text]] == unset {
 				return true
 			}
@@ -304,7 +304,7 @@ func (r *runner) listen(until int32) error {
 			return r.failure(m)
 		case timed:
 			in := r.code[m.at]
-			r.options.Timed(Timing{Op: in.op, Call: in.call, Took: time.Duration(m.took), Errno: unix.Errno(m.errno), Skipped: m.skip != 0})
+			r.options.Timed(Timing{Op: int(in.op), Call: int(in.call), Took: time.Duration(m.took), Errno: unix.Errno(m.errno), Skipped: m.skip != 0})
 		case running:
 			announced = true
 		case reforked:
