@@ -74,6 +74,7 @@ type making struct {
 	*Instance
 	options Options
 	spec    *specs.Spec
+	further further
 	planned *Planned
 	inputs  map[string]int
 	gated   bool
@@ -90,7 +91,7 @@ func (r Root) plan(id string, o Options, detached, gated bool) (*making, error) 
 	if err != nil {
 		return nil, err
 	}
-	spec, err := readSpec(filepath.Join(bundle, configFile))
+	spec, err := readSpec(filepath.Join(bundle, "config.json"))
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +107,7 @@ func (r Root) plan(id string, o Options, detached, gated bool) (*making, error) 
 	if err := preserved(listenFDs() + o.PreserveFDs); err != nil {
 		return nil, err
 	}
-	m := &making{Instance: i, options: o, spec: spec, gated: gated, inputs: map[string]int{}}
+	m := &making{Instance: i, options: o, spec: spec, further: newFurther(spec), gated: gated, inputs: map[string]int{}}
 	if spec.Process == nil && detached {
 		spec.Process, i.Nothing = &specs.Process{Cwd: "/", Args: []string{"/"}}, true // it waits all the same
 	}
@@ -258,15 +259,9 @@ func (r Root) begin(id string, o Options, detached, gated bool) (*making, error)
 
 // prepare writes what is on record and opens what the plan needs.
 func (m *making) prepare() error {
-	b, err := os.ReadFile(filepath.Join(m.Bundle, configFile))
-	if err == nil {
-		err = os.WriteFile(m.path(configFile), b, 0o600)
-	}
-	if filter := m.planned.Filter.Save(); err == nil && filter != nil {
-		err = os.WriteFile(m.path(filterFile), filter, 0o600)
-	}
+	err := m.saveFurther(m.further, m.spec.Linux.Seccomp, m.planned.Filter)
 	if err != nil {
-		return fmt.Errorf("keeping a copy of the configuration: %w", err)
+		return err
 	}
 	if m.planned.Shared {
 		if err := os.Mkdir(m.path(mountDir), 0o700); err != nil {

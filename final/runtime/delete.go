@@ -116,7 +116,7 @@ func end(pid int, start uint64) error {
 
 // removeDir removes the container's directory, the state last.
 func (i *Instance) removeDir() error {
-	for _, name := range []string{gateFile, childFile, filterFile, configFile, mountDir, "." + stateFile + ".new", stateFile} {
+	for _, name := range []string{gateFile, childFile, filterFile, furtherFile, mountDir, "." + stateFile + ".new", stateFile} {
 		if err := os.Remove(i.path(name)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("removing container %s: %w", i.ID, err)
 		}

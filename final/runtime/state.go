@@ -87,12 +87,12 @@ func (i *Instance) path(name string) string { return filepath.Join(i.dir, name) 
 
 // The files in a container's directory.
 const (
-	stateFile  = "state.json"
-	configFile = "config.json" // as it was at create: later changes of the bundle's have no effect (runtime.md, "Create")
-	gateFile   = "start"       // the FIFO at which the created process waits
-	filterFile = "filter"      // the compiled seccomp filter
-	childFile  = "child"       // the forked process, before state.json has it
-	mountDir   = "root"        // what the root is mounted on, if the container has no mount namespace of its own
+	stateFile   = "state.json"
+	furtherFile = "further.json" // for further processes
+	filterFile  = "filter"       // their compiled seccomp filter
+	gateFile    = "start"        // the FIFO at which the created process waits
+	childFile   = "child"        // the forked process, before state.json has it
+	mountDir    = "root"         // what the root is mounted on, if the container has no mount namespace of its own
 )
 
 // save writes the record, whole or not at all.
@@ -117,37 +117,86 @@ func replace(name string, b []byte, mode fs.FileMode) error {
 	return os.Rename(tmp, name)
 }
 
-// Spec is the configuration the container was made from, as far as it matters to a further process: package json takes time for every type that it
-// meets for the first time, and Docker has a process run every few seconds to see whether a container is well.
+// A further is what a process that comes later goes by, as it was at create: later changes of the bundle's have no effect (runtime.md, "Create"). It is as little as that
+// takes: package json takes time for every type that it meets for the first time and for what it passes over, and Docker has a process run every few seconds to see
+// whether a container is well.
+type further struct {
+	Process     *specs.Process          `json:"process"`
+	UIDMappings []specs.LinuxIDMapping  `json:"uidMappings,omitempty"`
+	GIDMappings []specs.LinuxIDMapping  `json:"gidMappings,omitempty"`
+	Personality *specs.LinuxPersonality `json:"personality,omitempty"`
+	// Seccomp is a *specs.LinuxSeccomp that has to be compiled: one whose filter wasn't saved.
+	Seccomp json.RawMessage `json:"seccomp,omitempty"`
+}
+
+// newFurther takes it from a configuration that nothing was added to yet.
+func newFurther(s *specs.Spec) (f further) {
+	if s.Process != nil {
+		process := *s.Process
+		f.Process = &process
+	}
+	if l := s.Linux; l != nil {
+		f.UIDMappings, f.GIDMappings, f.Personality = l.UIDMappings, l.GIDMappings, l.Personality
+	}
+	return f
+}
+
+// saveFurther writes it down.
+func (i *Instance) saveFurther(f further, seccomp *specs.LinuxSeccomp, filter *security.Filter) (err error) {
+	saved := filter.Save()
+	if saved == nil && seccomp != nil {
+		f.Seccomp, err = json.Marshal(seccomp)
+	}
+	var b []byte
+	if err == nil {
+		b, err = json.Marshal(f)
+	}
+	if err == nil {
+		err = os.WriteFile(i.path(furtherFile), b, 0o600)
+	}
+	if err == nil && saved != nil {
+		err = os.WriteFile(i.path(filterFile), saved, 0o600)
+	}
+	if err != nil {
+		return fmt.Errorf("keeping what further processes go by: %w", err)
+	}
+	return nil
+}
+
+// Spec is the configuration the container was made from, as far as it matters to a further process.
 func (i *Instance) Spec() (*specs.Spec, error) {
 	if i.spec != nil {
 		return i.spec, nil
 	}
-	b, err := os.ReadFile(i.path(configFile))
-	var s struct {
-		Process *specs.Process `json:"process"`
-		Linux   struct {
-			UIDMappings []specs.LinuxIDMapping  `json:"uidMappings"`
-			GIDMappings []specs.LinuxIDMapping  `json:"gidMappings"`
-			Seccomp     json.RawMessage         `json:"seccomp"`
-			Personality *specs.LinuxPersonality `json:"personality"`
-		} `json:"linux"`
-	}
+	var f further
+	b, err := os.ReadFile(i.path(furtherFile))
 	if err == nil {
-		err = json.Unmarshal(b, &s)
+		err = json.Unmarshal(b, &f)
+	}
+	l := &specs.Linux{UIDMappings: f.UIDMappings, GIDMappings: f.GIDMappings, Personality: f.Personality}
+	if err == nil && f.Seccomp != nil {
+		err = json.Unmarshal(f.Seccomp, &l.Seccomp)
+	} else if err == nil {
+		i.filter, err = i.savedFilter()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the configuration of container %s: %w", i.ID, err)
 	}
-	l := &specs.Linux{UIDMappings: s.Linux.UIDMappings, GIDMappings: s.Linux.GIDMappings, Personality: s.Linux.Personality}
-	filter, _ := os.ReadFile(i.path(filterFile)) // without it we compile
-	if i.filter = security.Saved(filter); i.filter == nil && s.Linux.Seccomp != nil {
-		if err := json.Unmarshal(s.Linux.Seccomp, &l.Seccomp); err != nil {
-			return nil, fmt.Errorf("reading the configuration of container %s: %w", i.ID, err)
-		}
-	}
-	i.spec = &specs.Spec{Process: s.Process, Linux: l}
+	i.spec = &specs.Spec{Process: f.Process, Linux: l}
 	return i.spec, nil
+}
+
+// savedFilter is the compiled filter, or nil if the container has none.
+func (i *Instance) savedFilter() (*security.Filter, error) {
+	b, err := os.ReadFile(i.path(filterFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	f := security.Saved(b)
+	if err == nil && f == nil {
+		err = fmt.Errorf("%s is damaged", i.path(filterFile))
+	}
+	return f, err
 }
 
 // cgroup is the container's, found by the directories on record.
