@@ -55,6 +55,9 @@ func Open(root string) (*Engine, error) {
 			options.Kind, options.Unpack = layer.Mapped, unpackElsewhere
 		}
 	}
+	if err := e.makePlaces(); err != nil {
+		return nil, fmt.Errorf("making %s: %w: name another directory with --root", root, err)
+	}
 	// 0711: root of a user namespace goes through here as somebody else.
 	if err := os.MkdirAll(e.containers(), 0o711); err != nil {
 		return nil, fmt.Errorf("making %s: %w: name another directory with --root", root, err)
@@ -65,6 +68,24 @@ func Open(root string) (*Engine, error) {
 	e.Images, err = store.Open(filepath.Join(root, "images"), options)
 	return e, err
 }
+
+// makePlaces makes a layer to be below every image's, with the files that those of /etc are mounted on. Where an image lacks them they would have to be made in each
+// container's own layer, and removed with it.
+func (e *Engine) makePlaces() error {
+	etc := filepath.Join(e.places(), "etc")
+	if _, err := os.Stat(filepath.Join(etc, etcFiles[len(etcFiles)-1])); err == nil {
+		return nil
+	}
+	err := os.MkdirAll(etc, 0o755)
+	for _, name := range etcFiles {
+		if err == nil {
+			err = os.WriteFile(filepath.Join(etc, name), nil, 0o644)
+		}
+	}
+	return err
+}
+
+func (e *Engine) places() string { return filepath.Join(e.root, "places") }
 
 func (e *Engine) containers() string { return filepath.Join(e.root, "containers") }
 

@@ -100,13 +100,14 @@ func (e *Engine) run(ctx context.Context, c *container, o Options, config v1.Ima
 		return Result{}, err
 	}
 	if e.mapping != nil {
-		if err := c.makePlaces(); err != nil {
+		if err := c.makePlaces(e.places()); err != nil {
 			return Result{}, err
 		}
 	}
 	rc := &runtime.Container{
 		ID: "stave-" + c.ID, Spec: s, DieWithParent: true,
-		Overlay: &overlay.Mount{Lower: c.Layers, Upper: c.path("upper"), Work: c.path("work"), Target: c.path("rootfs"), User: e.mapping != nil,
+		// The root is mounted over the container's own layer, which inside nobody needs to see by itself: each directory takes time to remove.
+		Overlay: &overlay.Mount{Lower: c.Layers, Bottom: e.places(), Upper: c.path("upper"), Work: c.path("work"), Target: c.path("upper"), User: e.mapping != nil,
 			Volatile: true}, // the container is removed at its end, or by the next command after the machine failed
 	}
 	if !o.TTY && !o.Interactive {
@@ -188,7 +189,7 @@ func (e *Engine) remove(c *container) error {
 
 // writeFiles makes the directories that overlayfs needs and the files of /etc that differ from container to container.
 func (c *container) writeFiles(o Options, hostname string) error {
-	for _, name := range []string{"upper", "work", "rootfs"} {
+	for _, name := range []string{"upper", "work"} {
 		if err := os.Mkdir(c.path(name), 0o755); err != nil {
 			return fmt.Errorf("making the container's directories: %w", err)
 		}
@@ -207,11 +208,12 @@ func (c *container) writeFiles(o Options, hostname string) error {
 	return nil
 }
 
-// makePlaces makes the files that those of /etc are mounted on, where the image lacks them, in the container's own layer. Root of a user namespace
-// could not: in a tree that belongs to the real root, /etc isn't its own.
-func (c *container) makePlaces() error {
+// makePlaces makes the files that those of /etc are mounted on, where the image hides the ones of the layer below it, in the container's own layer. Root of a
+// user namespace could not: in a tree that belongs to the real root, /etc isn't its own.
+func (c *container) makePlaces(below string) error {
+	layers := append([]string{below}, c.Layers...)
 	for _, name := range etcFiles {
-		_, err := overlay.ReadFile(c.Layers, "/etc/"+name, maxAccounts)
+		_, err := overlay.ReadFile(layers, "/etc/"+name, maxAccounts)
 		if !errors.Is(err, fs.ErrNotExist) {
 			continue
 		}

@@ -46,7 +46,7 @@ const maxAccounts = 1 << 20
 func (e *Engine) spec(c *container, o Options, config v1.ImageConfig) (*specs.Spec, error) {
 	s := &specs.Spec{
 		Version:  specs.Version,
-		Root:     &specs.Root{Path: c.path("rootfs"), Readonly: o.ReadOnly},
+		Root:     &specs.Root{Path: c.path("upper"), Readonly: o.ReadOnly},
 		Hostname: o.Hostname,
 		Linux:    &specs.Linux{Resources: resources(o)},
 	}

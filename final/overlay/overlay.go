@@ -21,6 +21,8 @@ const maxOptions = 4095
 type Mount struct {
 	// Lower are the read-only layers, the lowest first, as an image lists them. Absolute paths.
 	Lower []string
+	// Bottom is one more layer, below those. It may be empty, and needs to have nothing in common with their paths.
+	Bottom string
 	// Upper takes what is written, Work is the kernel's scratch directory beside it, on the same filesystem.
 	Upper, Work string
 	// Target is an existing directory.
@@ -62,6 +64,9 @@ func (m Mount) options(dir string) (string, error) {
 			return "", fmt.Errorf("mounting an overlay: %w", err)
 		}
 		lower[len(lower)-1-i] = escape(rel, `\:,`)
+	}
+	if m.Bottom != "" {
+		lower = append(lower, escape(m.Bottom, `\:,`))
 	}
 	s := "lowerdir=" + strings.Join(lower, ":") + ",upperdir=" + escape(m.Upper, `\,`) + ",workdir=" + escape(m.Work, `\,`)
 	if m.User {

@@ -19,6 +19,10 @@ func TestOptions(t *testing.T) {
 	if err != nil || got != want {
 		t.Errorf("got %s, %v; want %s", got, err, want)
 	}
+	m.Bottom = "/p:q"
+	if got, err := m.options(common(m.Lower)); err != nil || !strings.HasPrefix(got, `lowerdir=b\:c\,d:a:/p\:q,upperdir=`) {
+		t.Errorf("with a layer below all: %s, %v", got, err)
+	}
 	for i := range 200 {
 		m.Lower = append(m.Lower, fmt.Sprintf("/s/layers/%064d", i))
 	}
