@@ -31,17 +31,17 @@ type Cgroup struct {
 }
 
 type dir struct {
-	top    string   // the directory that is there already, such as the mount point
-	below  []string // the names below it, down to the container's own
-	v2     bool
-	need   []string // controllers that must be handed down to it (version 2)
-	wish   []string // controllers that may be
-	cpuset bool     // version 1's, which is useless until it is filled
-	owner  *uint32  // who is to own it, if not root (version 2)
-	may    []string // the files that then are theirs, too
-	fresh  bool     // it must not exist
-
-	systemd bool // systemd has made it, where it knows the controllers
+	top     string   // the directory that is there already, such as the mount point
+	below   []string // the names below it, down to the container's own
+	v2      bool
+	need    []string // controllers that must be handed down to it (version 2)
+	wish    []string // controllers that may be
+	cpuset  bool     // version 1's, which is useless until it is filled
+	freezer bool     // version 1's
+	owner   *uint32  // who is to own it, if not root (version 2)
+	may     []string // the files that then are theirs, too
+	fresh   bool     // it must not exist
+	systemd bool     // systemd has made it, where it knows the controllers
 }
 
 func (d dir) path() string { return filepath.Join(append([]string{d.top}, d.below...)...) }
@@ -108,7 +108,7 @@ func (c *Cgroup) add(h Hierarchy, where Where) (*dir, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := dir{top: top, below: below, v2: h.V2, cpuset: slices.Contains(h.Controllers, "cpuset") && !h.V2, fresh: !where.All && where.Path == "", systemd: where.Systemd}
+	d := dir{top: top, below: below, v2: h.V2, cpuset: slices.Contains(h.Controllers, "cpuset") && !h.V2, freezer: slices.Contains(h.Controllers, "freezer"), fresh: !where.All && where.Path == "", systemd: where.Systemd}
 	if i := slices.IndexFunc(c.dirs, func(o dir) bool { return o.path() == d.path() }); i >= 0 {
 		return &c.dirs[i], nil
 	}
@@ -122,19 +122,29 @@ func (c *Cgroup) add(h Hierarchy, where Where) (*dir, error) {
 	return &c.dirs[len(c.dirs)-1], nil
 }
 
-// Dirs are the directories, to be recorded before they are made.
+// Dirs are the directories, to be recorded before they are made: first those in which most files are looked for, version 2's and the freezer's.
 func (c *Cgroup) Dirs() []string {
-	paths := make([]string, len(c.dirs))
-	for i, d := range c.dirs {
-		paths[i] = d.path()
+	var first, second, others []string
+	for _, d := range c.dirs {
+		switch {
+		case d.v2:
+			first = append(first, d.path())
+		case d.freezer:
+			second = append(second, d.path())
+		default:
+			others = append(others, d.path())
+		}
 	}
-	return paths
+	return slices.Concat(first, second, others)
 }
 
 // Vacant tells by an error that one of the directories is there already and has processes in it, or is frozen: two containers in
 // a cgroup would be limited, paused and killed together.
 func (c *Cgroup) Vacant() error {
 	for _, d := range c.Dirs() {
+		if unix.Access(d, unix.F_OK) == unix.ENOENT {
+			continue
+		}
 		g := Open([]string{d})
 		pids, err := g.Pids()
 		if errors.Is(err, unix.ENOENT) {
