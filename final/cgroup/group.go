@@ -191,7 +191,7 @@ func leaf(dir, text string) string {
 
 // read is a file of a cgroup or of /proc, whole.
 func read(file string) (string, error) {
-	b, err := os.ReadFile(file)
+	b, err := plan.ReadFile(file)
 	return string(b), err
 }
 

@@ -2,12 +2,13 @@ package cgroup
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"stave/final/plan"
 )
 
 // A Hierarchy is one mounted tree of cgroups. Version 2 has one for all controllers; version 1 has one for each, or for a few.
@@ -29,11 +30,11 @@ type Layout struct {
 
 // Detect reads the layout from /proc/self/mountinfo and /proc/self/cgroup, and asks statfs(2) what each mount really is. See cgroups(7).
 func Detect() (Layout, error) {
-	mountinfo, err := os.ReadFile("/proc/self/mountinfo")
+	mountinfo, err := plan.ReadFile("/proc/self/mountinfo")
 	if err != nil {
 		return Layout{}, fmt.Errorf("reading the mounts: %w", err)
 	}
-	own, err := os.ReadFile("/proc/self/cgroup")
+	own, err := plan.ReadFile("/proc/self/cgroup")
 	if err != nil {
 		return Layout{}, fmt.Errorf("reading the cgroups of this process: %w", err)
 	}
@@ -169,7 +170,7 @@ func delegated(dir string) bool {
 }
 
 func readWords(file string) []string {
-	b, err := os.ReadFile(file)
+	b, err := plan.ReadFile(file)
 	if err != nil {
 		return nil
 	}

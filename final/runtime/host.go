@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"stave/final/cgroup"
+	"stave/final/plan"
 	"stave/final/user"
 )
 
@@ -52,7 +53,7 @@ func Privileged() bool {
 	if os.Geteuid() != 0 {
 		return false
 	}
-	m, err := os.ReadFile("/proc/self/uid_map")
+	m, err := plan.ReadFile("/proc/self/uid_map")
 	if err != nil || strings.Join(strings.Fields(string(m)), " ") != "0 0 4294967295" {
 		return false
 	}

@@ -12,6 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"stave/final/plan"
 )
 
 // A Root is the directory of containers, one directory each.
@@ -34,7 +36,7 @@ func (r Root) Load(id string) (*Instance, error) {
 		return nil, err
 	}
 	i := &Instance{dir: dir}
-	b, err := os.ReadFile(i.path(stateFile))
+	b, err := plan.ReadFile(i.path(stateFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("container %s: %w", id, ErrNotExist)
 	}
@@ -138,7 +140,7 @@ func (i *Instance) unlock() {
 
 // readSpec reads a configuration. Any 1.x of the specification is understood: what is newer and unknown in it has no field to land in.
 func readSpec(name string) (*specs.Spec, error) {
-	b, err := os.ReadFile(name)
+	b, err := plan.ReadFile(name)
 	if err != nil {
 		return nil, fmt.Errorf("reading the configuration: %w", err)
 	}

@@ -2,11 +2,12 @@ package runtime
 
 import (
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"stave/final/plan"
 )
 
 // A stat is what /proc/PID/stat says of a process (proc(5)). Everybody may read it.
@@ -25,7 +26,7 @@ func look(pid int) (stat, bool) {
 	if pid <= 0 {
 		return stat{}, false
 	}
-	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	b, err := plan.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
 		return stat{}, false
 	}
@@ -68,7 +69,7 @@ func parseStat(line string) stat {
 
 // innermostPid is a process's pid in its own pid namespace, for which proc(5) has NSpid. If it can't be read it is the pid out here.
 func innermostPid(pid int) int {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	b, err := plan.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return pid
 	}

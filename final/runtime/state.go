@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"stave/final/cgroup"
+	"stave/final/plan"
 	"stave/final/security"
 )
 
@@ -169,7 +170,7 @@ func (i *Instance) Spec() (*specs.Spec, error) {
 		return i.spec, nil
 	}
 	var f further
-	b, err := os.ReadFile(i.path(furtherFile))
+	b, err := plan.ReadFile(i.path(furtherFile))
 	if err == nil {
 		err = json.Unmarshal(b, &f)
 	}
@@ -188,7 +189,7 @@ func (i *Instance) Spec() (*specs.Spec, error) {
 
 // savedFilter is the compiled filter, or nil if the container has none.
 func (i *Instance) savedFilter() (*security.Filter, error) {
-	b, err := os.ReadFile(i.path(filterFile))
+	b, err := plan.ReadFile(i.path(filterFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -247,7 +248,7 @@ func (i *Instance) creating() bool {
 // orphan is the forked process of a create that was killed before it could write down its pid, and when it started; 0 if there is none. As proof serves
 // that it started with its creator or soon after.
 func (i *Instance) orphan() (pid int, start uint64) {
-	b, err := os.ReadFile(i.path(childFile))
+	b, err := plan.ReadFile(i.path(childFile))
 	if err != nil || i.Pid != 0 {
 		return 0, 0
 	}

@@ -30,7 +30,7 @@ func ForCaller() Mapping {
 	}
 	m := Mapping{UIDs: single(uid), GIDs: single(gid)}
 	name := ""
-	if passwd, err := os.ReadFile("/etc/passwd"); err == nil { // not os/user, which would bring in the C library
+	if passwd, err := plan.ReadFile("/etc/passwd"); err == nil { // not os/user, which would bring in the C library
 		for _, a := range Accounts(passwd) {
 			if int(a.UID) == uid {
 				name = a.Name
@@ -56,7 +56,7 @@ func Own() Mapping {
 
 // MaySetGroups tells whether setgroups(2) is allowed in the user namespace this process is in (user_namespaces(7)).
 func MaySetGroups() bool {
-	b, err := os.ReadFile("/proc/self/setgroups")
+	b, err := plan.ReadFile("/proc/self/setgroups")
 	return err != nil || strings.TrimSpace(string(b)) != "deny"
 }
 
@@ -70,7 +70,7 @@ func nested() Mapping {
 }
 
 func itself(file string) []specs.LinuxIDMapping {
-	b, err := os.ReadFile(file)
+	b, err := plan.ReadFile(file)
 	if err != nil {
 		return nil
 	}
