@@ -30,8 +30,9 @@ func (e exit) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 // Main runs the command in os.Args and returns its exit code.
 func Main() int {
 	unix.Umask(0o022) // what is made for a container must be readable in it, whatever the caller's umask
-	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
-	defer stop()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go cancelAtSignal(cancel) // beside the rest, because the runtime takes its time for each of them
 	err := command().ExecuteContext(ctx)
 	if err == nil {
 		return 0
@@ -48,6 +49,14 @@ func Main() int {
 		fmt.Fprintf(os.Stderr, "       %s\n", hint)
 	}
 	return exitCode(err)
+}
+
+// cancelAtSignal cancels when somebody asks this program to stop.
+func cancelAtSignal(cancel func()) {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
+	<-signals
+	cancel()
 }
 
 // exitCode tells a program that can't be run from every other failure.

@@ -18,6 +18,7 @@ import (
 type runFlags struct {
 	engine.Options
 	memory, explain string
+	signals         func() <-chan os.Signal
 }
 
 func runCommand(r *root) *cobra.Command {
@@ -66,6 +67,7 @@ func (f *runFlags) run(c *cobra.Command, r *root, args []string) error {
 	if err := f.read(c, args); err != nil {
 		return err
 	}
+	f.signals = terminal.Listen()
 	e, err := r.open()
 	if err != nil {
 		return err
@@ -92,7 +94,7 @@ const impatience = 3
 
 // attend stays with the container until it ends.
 func (f *runFlags) attend(pidfd int, master *os.File) (ended func()) {
-	return terminal.Attendant{PidFD: pidfd, Terminal: master, Interactive: f.Interactive, Patience: impatience, Killing: func() {
+	return terminal.Attendant{PidFD: pidfd, Signals: f.signals, Terminal: master, Interactive: f.Interactive, Patience: impatience, Killing: func() {
 		fmt.Fprintf(os.Stderr, "stave: asked %d times: killing the container\n", impatience)
 	}}.Attend()
 }

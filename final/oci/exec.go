@@ -68,6 +68,7 @@ is the program's; 128+n if signal n ended it; 255 if it never ran.`,
 }
 
 func (o *execFlags) run(c *cobra.Command, g *global, args []string) (int, error) {
+	f := foreground(o.detach)
 	i, err := g.containers().Running(args[0])
 	if err != nil {
 		return 0, err
@@ -79,7 +80,7 @@ func (o *execFlags) run(c *cobra.Command, g *global, args []string) (int, error)
 		return 0, err
 	}
 	o.Warn = g.warn
-	return i.Exec(o.ExecOptions, foreground(o.detach))
+	return i.Exec(o.ExecOptions, f)
 }
 
 // process is what is to run, from a file or from the container's own process and the flags.

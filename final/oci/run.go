@@ -45,8 +45,9 @@ func foreground(detach bool) *runtime.Foreground {
 	if detach {
 		return nil
 	}
+	signals := terminal.Listen()
 	return &runtime.Foreground{Started: func(pidfd int, master *os.File) func() {
-		a := terminal.Attendant{PidFD: pidfd, Terminal: master, Interactive: master != nil && term.IsTerminal(0)}
+		a := terminal.Attendant{PidFD: pidfd, Signals: signals, Terminal: master, Interactive: master != nil && term.IsTerminal(0)}
 		return a.Attend()
 	}}
 }

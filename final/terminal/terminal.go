@@ -26,6 +26,8 @@ func Size() (rows, columns uint) {
 type Attendant struct {
 	// PidFD is the process.
 	PidFD int
+	// Signals are those that are passed on: what [Listen] returned.
+	Signals func() <-chan os.Signal
 	// Terminal is the master of its terminal, or nil. Interactive says that what is typed at ours goes to it.
 	Terminal    *os.File
 	Interactive bool
@@ -38,12 +40,24 @@ type Attendant struct {
 // forwarded are the signals that are passed on.
 var forwarded = []os.Signal{unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2, unix.SIGCONT, unix.SIGALRM, unix.SIGWINCH}
 
+// Listen begins to take signals for a process that need not be there yet, and never ends: those that come after it are dropped, as none should keep this program from clearing up.
+// Each takes a thread's turn, some tenths of a millisecond in all, so this is done beside whatever else there is to do, and only the function it returns waits for it.
+func Listen() func() <-chan os.Signal {
+	signals, done := make(chan os.Signal, 16), make(chan struct{})
+	go func() {
+		signal.Notify(signals, forwarded...)
+		close(done)
+	}()
+	return func() <-chan os.Signal {
+		<-done
+		return signals
+	}
+}
+
 // Attend begins. The function it returns is to be called when the process has ended: after it all output is out, and our own terminal is as it was.
 func (a Attendant) Attend() (ended func()) {
-	signals := make(chan os.Signal, 16)
-	signal.Notify(signals, forwarded...)
 	var watching, copying sync.WaitGroup
-	over := make(chan struct{})
+	signals, over := a.Signals(), make(chan struct{})
 	watching.Go(func() { a.watch(signals, over) })
 	restore := func() {}
 	if a.Terminal != nil {
@@ -52,7 +66,6 @@ func (a Attendant) Attend() (ended func()) {
 	return func() {
 		copying.Wait()
 		restore()
-		// Signals that come from here on are dropped: none should keep this program from clearing up. To stop listening would take a thread's turn for each of them.
 		close(over)
 		watching.Wait()
 	}
