@@ -96,24 +96,10 @@ func (c *container) save() error {
 	if err != nil {
 		return err
 	}
-	tmp := filepath.Join(c.dir, "container.json.new")
-	if err := os.WriteFile(tmp, append(b, '\n'), 0o644); err != nil {
-		return fmt.Errorf("writing the container's record: %w", err)
-	}
-	if err := replace(tmp, filepath.Join(c.dir, "container.json")); err != nil {
+	if err := runtime.Replace(c.path("container.json"), append(b, '\n'), 0o644); err != nil {
 		return fmt.Errorf("writing the container's record: %w", err)
 	}
 	return nil
-}
-
-// replace puts a file in another's place, in one step for whoever reads it. The two trade places and then the old one goes: where a rename
-// replaces a file, ext4 begins to write the new one to the disk, and whoever removes that soon after waits for the disk (ext4(5), auto_da_alloc), some
-// milliseconds for a container that lives for less. After a power failure the record may be empty.
-func replace(from, to string) error {
-	if err := unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_EXCHANGE); err != nil {
-		return os.Rename(from, to) // there is none yet, or the filesystem can't trade
-	}
-	return os.Remove(from)
 }
 
 // path is a file or directory of the container's own.

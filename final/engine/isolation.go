@@ -102,7 +102,7 @@ func (e *Engine) running(name string) (int, error) {
 // isolate fills in what a container may do and see.
 func (e *Engine) isolate(s *specs.Spec, o Options) error {
 	s.Linux.MaskedPaths, s.Linux.ReadonlyPaths = maskedPaths, readOnlyPaths
-	capabilities, err := o.capabilities()
+	capabilities, err := o.capabilities(e.host.Grantable(e.mapping != nil))
 	if err != nil {
 		return err
 	}
@@ -179,14 +179,9 @@ func seccomp(profile string, capabilities []string) (*specs.LinuxSeccomp, error)
 	return s, nil
 }
 
-// capabilities are Docker's default ones with what was added and dropped, as Docker reads it: ALL first, then the single names.
-func (o Options) capabilities() ([]string, error) {
-	all := security.AllCapabilities()
-	// The machine may have kept some from everybody, so that all of them means those that it gives.
-	obtainable := slices.DeleteFunc(slices.Clone(all), func(c string) bool {
-		has, err := unix.PrctlRetInt(unix.PR_CAPBSET_READ, uintptr(slices.Index(all, c)), 0, 0, 0)
-		return err != nil || has == 0
-	})
+// capabilities are Docker's default ones with what was added and dropped, as Docker reads it: ALL first, then the single names. All of them means those that can be granted.
+func (o Options) capabilities(grantable uint64) ([]string, error) {
+	all, obtainable := security.AllCapabilities(), security.CapabilitiesIn(grantable)
 	if o.Privileged {
 		return obtainable, nil
 	}

@@ -307,7 +307,7 @@ func writePid(file string, pid int) error {
 	if file == "" {
 		return nil
 	}
-	if err := replace(file, []byte(strconv.Itoa(pid)), 0o644); err != nil {
+	if err := Replace(file, []byte(strconv.Itoa(pid)), 0o644); err != nil {
 		return fmt.Errorf("writing the pid: %w", err)
 	}
 	return nil

@@ -35,6 +35,14 @@ type Host struct {
 	Manager func() (cgroup.Manager, error)
 }
 
+// Grantable are the capabilities that a program can be given: all of its own user namespace's, if it has one, or else ours.
+func (h Host) Grantable(userns bool) uint64 {
+	if userns {
+		return 1<<64 - 1
+	}
+	return h.Capabilities
+}
+
 // Look finds out about this machine.
 func Look() (Host, error) {
 	layout, err := cgroup.Detect()

@@ -65,7 +65,7 @@ func (j *Joining) Plan() (*Planned, error) {
 	if err := mount.EnterDir(&b.plan, j.Process.Cwd); err != nil {
 		return nil, err
 	}
-	a := &attributes{plan: &b.plan, process: process, linux: j.Spec.Linux, filter: j.Filter, userns: userns, have: b.grantable(), setgroups: userns || user.MaySetGroups()}
+	a := &attributes{plan: &b.plan, process: process, linux: j.Spec.Linux, filter: j.Filter, userns: userns, have: b.host.Grantable(b.userns), setgroups: userns || user.MaySetGroups()}
 	if userns && len(j.Spec.Linux.UIDMappings) > 0 {
 		a.mapping = &user.Mapping{UIDs: j.Spec.Linux.UIDMappings, GIDs: j.Spec.Linux.GIDMappings}
 	}

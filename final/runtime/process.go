@@ -92,14 +92,6 @@ func (b *builder) pipes() {
 	}
 }
 
-// grantable are the capabilities that the program can be given: all of its own user namespace's, or else ours.
-func (b *builder) grantable() uint64 {
-	if b.userns {
-		return 1<<64 - 1
-	}
-	return b.host.Capabilities
-}
-
 const ptmxFlags = unix.O_RDWR | unix.O_NOCTTY | unix.O_CLOEXEC
 
 // terminal makes a pseudo-terminal inside, whose master the parent fetches by pidfd_getfd(2). root names the descriptor of the container's root directory; if it is
@@ -164,7 +156,7 @@ func (b *builder) hooks() {
 
 // process is the last stretch, from root to the program.
 func (b *builder) process() error {
-	a := &attributes{plan: &b.plan, process: b.Spec.Process, linux: b.Spec.Linux, mapping: b.mapping, userns: b.userns, waits: b.Gate != "", have: b.grantable(), setgroups: b.host.SetGroups}
+	a := &attributes{plan: &b.plan, process: b.Spec.Process, linux: b.Spec.Linux, mapping: b.mapping, userns: b.userns, waits: b.Gate != "", have: b.host.Grantable(b.userns), setgroups: b.host.SetGroups}
 	if err := a.add(); err != nil {
 		return err
 	}

@@ -100,7 +100,7 @@ const (
 func (i *Instance) save() error {
 	b, err := json.Marshal(&i.record)
 	if err == nil {
-		err = replace(i.path(stateFile), b, 0o600)
+		err = Replace(i.path(stateFile), b, 0o600)
 	}
 	if err != nil {
 		return fmt.Errorf("writing the state of container %s: %w", i.ID, err)
@@ -108,14 +108,19 @@ func (i *Instance) save() error {
 	return nil
 }
 
-// replace writes a file by rename(2), so that nobody ever reads half of it.
-func replace(name string, b []byte, mode fs.FileMode) error {
+// Replace writes a file, whole or not at all for whoever reads it. An older one and the new one trade places and then the old one goes: where a rename
+// replaces a file, ext4 begins to write the new one to the disk, and whoever removes that soon after waits for the disk (ext4(5), auto_da_alloc), some
+// milliseconds for a container that lives for less. After a power failure the file may be empty.
+func Replace(name string, b []byte, mode fs.FileMode) error {
 	dir, base := filepath.Split(name)
 	tmp := dir + "." + base + ".new"
 	if err := os.WriteFile(tmp, b, mode); err != nil {
 		return err
 	}
-	return os.Rename(tmp, name)
+	if err := unix.Renameat2(unix.AT_FDCWD, tmp, unix.AT_FDCWD, name, unix.RENAME_EXCHANGE); err != nil {
+		return os.Rename(tmp, name) // there is none yet, or the filesystem can't trade
+	}
+	return os.Remove(tmp)
 }
 
 // A further is what a process that comes later goes by, as it was at create: later changes of the bundle's have no effect (runtime.md, "Create"). It is as little as that

@@ -21,7 +21,18 @@ var capabilities = strings.Fields(`
 	CAP_CHECKPOINT_RESTORE`)
 
 // AllCapabilities are the names of every capability there is, whether this process has it or not.
-func AllCapabilities() []string { return slices.Clone(capabilities) }
+func AllCapabilities() []string { return CapabilitiesIn(1<<64 - 1) }
+
+// CapabilitiesIn are the names of the capabilities of a set: bit n is capability n.
+func CapabilitiesIn(bits uint64) []string {
+	var names []string
+	for n, name := range capabilities {
+		if bits>>n&1 != 0 {
+			names = append(names, name)
+		}
+	}
+	return names
+}
 
 // DefaultCapabilities are the fourteen that a container of Docker's has, which make root inside what most programs expect, but
 // not master of the machine.
