@@ -11,6 +11,8 @@ type Plan struct {
 	Ops []Op
 	// Into names a descriptor of a cgroup's directory (version 2) that Clone puts the child into from its first moment. It may be empty.
 	Into string
+	// Drop names descriptors that the parent closes when the child has nothing left to do but to execute the program: what the kernel then has to wait for it does meanwhile.
+	Drop []string
 
 	names int // how many names Name has given out
 }

@@ -234,3 +234,25 @@ func own(t *testing.T) string {
 	}
 	return exe
 }
+
+// What the plan drops is closed once the program runs.
+func TestRunDrops(t *testing.T) {
+	fd, err := unix.Open("/", unix.O_PATH|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := Plan{Drop: []string{"fd", "no such result"}}
+	p.Clone(0, "", "", "")
+	p.Add(execve("/bin/true"))
+	proc, err := run(t, &p, Options{Inputs: map[string]int{"fd": fd}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := proc.Result("fd"); ok {
+		t.Error("what was dropped still counts as a result")
+	}
+	if _, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err != unix.EBADF {
+		t.Errorf("using what was dropped: %v, want %v", err, unix.EBADF)
+	}
+	wait(t, proc.Pid)
+}

@@ -307,6 +307,7 @@ func (r *runner) listen(until int32) error {
 			r.options.Timed(Timing{Op: int(in.op), Call: int(in.call), Took: time.Duration(m.took), Errno: unix.Errno(m.errno), Skipped: m.skip != 0})
 		case running:
 			announced = true
+			r.drop()
 		case reforked:
 			if err := r.follow(sender); err != nil {
 				return err
@@ -317,6 +318,16 @@ func (r *runner) listen(until int32) error {
 			if err != nil || until == turn {
 				return err
 			}
+		}
+	}
+}
+
+// drop closes what nobody needs any more.
+func (r *runner) drop() {
+	for _, name := range r.plan.Drop {
+		if slot, ok := r.slots[name]; ok && r.results[slot] != unset {
+			unix.Close(int(r.results[slot]))
+			r.results[slot] = unset
 		}
 	}
 }

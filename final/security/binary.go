@@ -49,6 +49,10 @@ func Guard(p *plan.Plan) (warnings []string, err error) {
 	fields := memoryMap(segments)
 	op.Calls = append(op.Calls, plan.Call{Name: "prctl", Args: []plan.Arg{
 		plan.Sym("PR_SET_MM", unix.PR_SET_MM), plan.Sym("PR_SET_MM_MAP", mmMap), fields, fields.Size(), plan.Int(0)}})
+	// The child is a copy, descriptors included. With the last one the mount ends, for which the kernel waits until no processor looks at it any more (synchronize_rcu): that is to be
+	// the parent's, which has nothing else to do then.
+	op.Calls = append(op.Calls, plan.Call{Name: "close", Args: []plan.Arg{plan.Ref("tree")}})
+	p.Drop = append(p.Drop, "tree")
 	p.Add(op)
 	return nil, nil
 }
