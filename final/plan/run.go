@@ -126,6 +126,10 @@ type runner struct {
 	options          Options
 	socket, childEnd int
 	pid              int
+	report           report
+	iov              unix.Iovec
+	message          unix.Msghdr
+	ancillary        [40]byte // one SCM_CREDENTIALS (unix(7)): a struct cmsghdr and a struct ucred
 }
 
 func (r *runner) run() (*Process, error) {
@@ -288,8 +292,7 @@ func (r *runner) died() error {
 func (r *runner) listen(until int32) error {
 	announced := false
 	for {
-		var m report
-		n, sender, err := r.receive(unsafe.Slice((*byte)(unsafe.Pointer(&m)), reports))
+		n, sender, err := r.receive(unsafe.Slice((*byte)(unsafe.Pointer(&r.report)), reports))
 		if err != nil {
 			return err
 		}
@@ -299,7 +302,7 @@ func (r *runner) listen(until int32) error {
 		if n == 0 {
 			return ErrDied
 		}
-		switch m.kind {
+		switch m := r.report; m.kind {
 		case failed:
 			return r.failure(m)
 		case timed:
@@ -356,25 +359,25 @@ func reap(pid int) {
 	}
 }
 
-// receive takes one message, and who has sent it, as a pid out here.
+// receive takes one message, and who has sent it, as a pid out here. All that it needs is there since before the fork, after which each new page would have to be copied.
 func (r *runner) receive(b []byte) (n, sender int, err error) {
-	var ancillary [64]byte // for one SCM_CREDENTIALS; unix(7)
+	if len(b) > 0 {
+		r.iov.Base = &b[0]
+	}
+	r.iov.SetLen(len(b))
+	r.message = unix.Msghdr{Iov: &r.iov, Iovlen: 1, Control: &r.ancillary[0]}
+	r.message.SetControllen(len(r.ancillary))
 	for {
-		n, oobn, _, _, err := unix.Recvmsg(r.socket, b, ancillary[:], 0)
+		n, _, errno := unix.Syscall(unix.SYS_RECVMSG, uintptr(r.socket), uintptr(unsafe.Pointer(&r.message)), 0)
 		switch {
-		case err == unix.EINTR:
+		case errno == unix.EINTR:
 			continue
-		case err == unix.ECONNRESET:
+		case errno == unix.ECONNRESET:
 			return 0, 0, nil
-		case err != nil:
-			return 0, 0, fmt.Errorf("listening to the child: %w", err)
+		case errno != 0:
+			return 0, 0, fmt.Errorf("listening to the child: %w", errno)
 		}
-		if messages, err := unix.ParseSocketControlMessage(ancillary[:oobn]); err == nil && len(messages) == 1 {
-			if c, err := unix.ParseUnixCredentials(&messages[0]); err == nil {
-				sender = int(c.Pid)
-			}
-		}
-		return n, sender, nil
+		return int(n), int((*unix.Ucred)(unsafe.Pointer(&r.ancillary[unix.CmsgLen(0)])).Pid), nil
 	}
 }
 
