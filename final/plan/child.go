@@ -44,7 +44,9 @@ type child struct {
 	socket  uintptr // the child's end
 	other   uintptr // the parent's end, to close
 	timed   bool
-	alone   bool // nobody listens any more
+	alone   bool   // nobody listens any more
+	spare   []span // what it can do without then
+	page    uintptr
 	report  report
 	before  unix.Timespec
 	after   unix.Timespec
@@ -94,6 +96,7 @@ func (c *child) run() {
 			c.say(running, 0)
 			syscall.RawSyscall6(unix.SYS_CLOSE, c.socket, 0, 0, 0, 0, 0)
 			c.alone, announced = true, true
+			c.forget()
 			continue
 		case refork:
 			if errno = unix.Errno(succeed(in.args[0])); errno == 0 {

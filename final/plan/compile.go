@@ -51,6 +51,7 @@ type program struct {
 	pidfd   int32   // where clone puts it
 	memory  []byte  // what is left of the latest piece, to lay arguments out in
 	keep    runtime.Pinner
+	pinned  []span
 	fills   []fill // of the instruction in the making
 }
 
@@ -191,9 +192,9 @@ func (g *program) word(a Arg) (uintptr, error) {
 		if len(a.more.bytes) == 0 {
 			return 0, nil
 		}
-		return g.pin(unsafe.Pointer(&a.more.bytes[0])), nil // not a copy: two calls may share it
+		return g.pin(unsafe.Pointer(&a.more.bytes[0]), len(a.more.bytes)), nil // not a copy: two calls may share it
 	case argOut:
-		return g.pin(unsafe.Pointer(&g.pidfd)), nil
+		return g.pin(unsafe.Pointer(&g.pidfd), 4), nil
 	case argStruct:
 		return g.structure(a)
 	case argList:
@@ -223,7 +224,7 @@ func (g *program) room(size int) ([]byte, uintptr) {
 	size = max((size+7)&^7, 8) // so that whatever comes after it is aligned
 	if size > len(g.memory) {
 		g.memory = make([]byte, max(size, piece))
-		g.pin(unsafe.Pointer(&g.memory[0]))
+		g.pin(unsafe.Pointer(&g.memory[0]), len(g.memory))
 	}
 	b := g.memory[:size]
 	g.memory = g.memory[size:]
@@ -231,8 +232,9 @@ func (g *program) room(size int) ([]byte, uintptr) {
 }
 
 // pin keeps what p points to where it is until the program is released, so that a bare address of it stays good.
-func (g *program) pin(p unsafe.Pointer) uintptr {
+func (g *program) pin(p unsafe.Pointer, size int) uintptr {
 	g.keep.Pin(p)
+	g.pinned = append(g.pinned, span{uintptr(p), uintptr(p) + uintptr(size)})
 	return uintptr(p)
 }
 

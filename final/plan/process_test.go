@@ -1,12 +1,15 @@
 package plan
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -255,4 +258,51 @@ func TestRunDrops(t *testing.T) {
 		t.Errorf("using what was dropped: %v, want %v", err, unix.EBADF)
 	}
 	wait(t, proc.Pid)
+}
+
+// A child that waits alone holds no copy of what its parent has, and can still go on.
+func TestRunForgets(t *testing.T) {
+	const filler = 0xaa
+	ballast := bytes.Repeat([]byte{filler}, 1<<20)
+	at := uintptr(unsafe.Pointer(&ballast[len(ballast)/2]))
+	gate := make([]int, 2)
+	if err := unix.Pipe2(gate, unix.O_CLOEXEC); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(gate[0])
+	var p Plan
+	p.Clone(0, "", "", "")
+	p.Leave("")
+	p.Add(Op{Actor: Child, What: "waiting", Calls: []Call{{Name: "read", Args: []Arg{Ref("gate"), Bytes("byte", make([]byte, 1)), Int(1)}}}})
+	p.Add(execve("/bin/sh", "-c", "exit 7"))
+	near := new([64]byte)
+	proc, err := run(t, &p, Options{Inputs: map[string]int{"gate": gate[0]}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	memory, err := os.Open(fmt.Sprintf("/proc/%d/mem", proc.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer memory.Close()
+	held := make([]byte, 1)
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		if _, err := memory.ReadAt(held, int64(at)); err != nil {
+			t.Fatal(err)
+		}
+		if held[0] == 0 || time.Now().After(deadline) {
+			break
+		}
+	}
+	if held[0] != 0 && uintptr(unsafe.Pointer(near))/arena == at/arena {
+		t.Error("it has kept what it doesn't need")
+	}
+	if _, err := unix.Write(gate[1], []byte{0}); err != nil {
+		t.Fatal(err)
+	}
+	unix.Close(gate[1])
+	if ws := wait(t, proc.Pid); ws.ExitStatus() != 7 {
+		t.Errorf("the program ended with %v", ws)
+	}
+	runtime.KeepAlive(ballast)
 }

@@ -255,6 +255,7 @@ func (r *runner) clone(in *instruction) unix.Errno {
 		code: r.code, results: r.results, timed: r.options.Timed != nil,
 		socket: uintptr(r.childEnd), other: uintptr(r.socket),
 	}
+	c.spare, c.page = c.unneeded(r.program), uintptr(unix.Getpagesize())
 	pid, errno := c.fork(in)
 	if errno != 0 {
 		return errno
