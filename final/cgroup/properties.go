@@ -179,7 +179,7 @@ func bits(list string) ([]byte, bool) {
 }
 
 // A deviceAllow is an entry of the property of that name: a device, and any of r, w and m.
-type deviceAllow struct{ device, access string }
+type deviceAllow struct{ Device, Access string }
 
 // properties are the rules for systemd, which at its next daemon-reload would allow everything on version 1. On version 2 it
 // leaves the program of others alone. It knows only devices that are allowed.

@@ -3,11 +3,15 @@ package cgroup
 import (
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/godbus/dbus/v5"
 )
 
 // ErrNoSystemd is returned where systemd is to make a cgroup and doesn't run.
@@ -45,35 +49,115 @@ func (u Unit) socket() (string, error) {
 	return "/run/systemd/private", nil
 }
 
+// A conversation is one with systemd, over D-Bus.
+type conversation struct {
+	conn *dbus.Conn
+	end  time.Time
+}
+
 // talk begins a conversation.
-func (u Unit) talk() (*bus, error) {
+func (u Unit) talk() (*conversation, error) {
 	path, err := u.socket()
 	if err != nil {
 		return nil, err
 	}
-	b, err := dial(path, answering)
-	if err != nil {
-		return nil, fmt.Errorf("talking to systemd at %s: %w", path, err)
+	c := &conversation{end: time.Now().Add(answering)}
+	socket, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: path, Net: "unix"})
+	if err == nil {
+		err = c.begin(socket)
 	}
-	return b, nil
+	if err != nil {
+		return nil, fmt.Errorf("talking to systemd at %s: %w", path, c.explain(err))
+	}
+	return c, nil
+}
+
+// begin names nobody: the kernel tells systemd who we are, whatever we are called in a user namespace.
+func (c *conversation) begin(socket *net.UnixConn) error {
+	conn, err := dbus.DialUnix(socket)
+	if err != nil {
+		socket.Close()
+		return err
+	}
+	c.conn = conn
+	if err = socket.SetDeadline(c.end); err == nil {
+		err = conn.Auth([]dbus.Auth{dbus.AuthExternal("")})
+	}
+	if err != nil {
+		conn.Close()
+	}
+	return err
+}
+
+func (c *conversation) close() { c.conn.Close() }
+
+// explain says in words that there will be no answer.
+func (c *conversation) explain(err error) error {
+	switch {
+	case err != nil && time.Now().After(c.end):
+		return errors.New("it takes too long")
+	case errors.Is(err, io.EOF) || errors.Is(err, dbus.ErrClosed):
+		return errors.New("it hung up before it was done")
+	}
+	return err
+}
+
+func (c *conversation) manager() dbus.BusObject { return c.conn.Object(systemdName, systemdPath) }
+
+// call calls one of the manager's methods and puts its results there.
+func (c *conversation) call(method string, args []any, results ...any) error {
+	call := c.manager().Call(systemdManager+"."+method, 0, args...)
+	if call.Err != nil || len(results) == 0 {
+		return c.explain(call.Err)
+	}
+	return call.Store(results...)
+}
+
+// job calls a method that begins a job of systemd's, and waits for its end, which a signal tells: maybe before the method returns.
+func (c *conversation) job(method string, args ...any) error {
+	signals := make(chan *dbus.Signal, 64)
+	c.conn.Signal(signals)
+	defer c.conn.RemoveSignal(signals)
+	var job dbus.ObjectPath
+	if err := c.call(method, args, &job); err != nil {
+		return err
+	}
+	for s := range signals {
+		if s.Name != systemdManager+".JobRemoved" || len(s.Body) != 4 || s.Body[1] != job {
+			continue
+		}
+		if s.Body[3] != "done" {
+			return fmt.Errorf("its job ended with %q (journalctl says more)", s.Body[3])
+		}
+		return nil
+	}
+	return c.explain(dbus.ErrClosed)
+}
+
+// named tells whether an error is systemd's, of that name.
+func named(err error, name string) bool {
+	var e dbus.Error
+	return errors.As(err, &e) && e.Name == name
 }
 
 // get is a property of the manager.
-func (b *bus) get(name string) (string, error) {
-	body, err := b.call("org.freedesktop.DBus.Properties", "Get", systemdManager, name)
-	if err != nil || len(body) == 0 {
-		return "", err
-	}
-	text, _ := body[0].(string)
-	return text, nil
+func (c *conversation) get(name string) (text string, err error) {
+	err = c.explain(c.manager().StoreProperty(systemdManager+"."+name, &text))
+	return text, err
+}
+
+// An assignment is a property as it is sent.
+type assignment struct {
+	Name  string
+	Value dbus.Variant
 }
 
 // known are the properties that this systemd has.
-func (b *bus) known(list []property) ([]property, error) {
-	var all []property
+func (c *conversation) known(list []property) ([]assignment, error) {
+	var known []assignment
 	for _, p := range list {
 		if p.since > 0 {
-			version, err := b.version()
+			version, err := c.version()
 			if err != nil {
 				return nil, err
 			}
@@ -81,14 +165,14 @@ func (b *bus) known(list []property) ([]property, error) {
 				continue
 			}
 		}
-		all = append(all, p)
+		known = append(known, assignment{p.name, dbus.MakeVariant(p.value)})
 	}
-	return all, nil
+	return known, nil
 }
 
 // version is systemd's: 252, of "252.38-1~deb12u1".
-func (b *bus) version() (int, error) {
-	text, err := b.get("Version")
+func (c *conversation) version() (int, error) {
+	text, err := c.get("Version")
 	if err != nil {
 		return 0, fmt.Errorf("asking for its version: %w", err)
 	}
@@ -101,25 +185,28 @@ func (b *bus) version() (int, error) {
 
 // start makes the unit, with the child in it if it is a scope.
 func (r *request) start(child int) error {
-	b, err := r.talk()
+	c, err := r.talk()
 	if err != nil {
 		return err
 	}
-	defer b.close()
-	list, err := b.known(r.properties)
-	if err != nil {
-		return err
-	}
+	defer c.close()
+	list := r.properties
 	if !r.slice() {
 		list = append([]property{{name: "PIDs", value: []uint32{uint32(child)}}}, list...)
 	}
-	start := func() error {
-		return b.job(systemdManager, "StartTransientUnit", r.Name, "replace", list, noUnits{})
+	known, err := c.known(list)
+	if err != nil {
+		return err
 	}
+	var others []struct { // units to be started with it: none
+		Name       string
+		Properties []assignment
+	}
+	start := func() error { return c.job("StartTransientUnit", r.Name, "replace", known, others) }
 	err = start()
 	if named(err, errUnitExists) {
 		// One that has failed stays known, to be looked at, and is in the way.
-		if _, err := b.call(systemdManager, "ResetFailedUnit", r.Name); err != nil {
+		if err := c.call("ResetFailedUnit", []any{r.Name}); err != nil {
 			return err
 		}
 		err = start()
@@ -129,20 +216,20 @@ func (r *request) start(child int) error {
 
 // Stop has systemd forget the unit. One that it doesn't know, or that nobody knows, is no error.
 func (u Unit) Stop() error {
-	b, err := u.talk()
+	c, err := u.talk()
 	if errors.Is(err, ErrNoSystemd) || errors.Is(err, ErrNoUserSystemd) {
 		return nil
 	}
 	if err == nil {
-		defer b.close()
-		if err = b.job(systemdManager, "StopUnit", u.Name, "replace"); named(err, errNoSuchUnit) {
+		defer c.close()
+		if err = c.job("StopUnit", u.Name, "replace"); named(err, errNoSuchUnit) {
 			return nil
 		}
 	}
 	if err != nil {
 		return fmt.Errorf("asking systemd to stop %s: %w", u.Name, err)
 	}
-	_, _ = b.call(systemdManager, "ResetFailedUnit", u.Name) // it may not have failed, and be gone
+	_ = c.call("ResetFailedUnit", []any{u.Name}) // it may not have failed, and be gone
 	return nil
 }
 
@@ -151,13 +238,13 @@ func (u Unit) change(list []property) error {
 	if len(list) == 0 {
 		return nil
 	}
-	b, err := u.talk()
+	c, err := u.talk()
 	if err == nil {
-		defer b.close()
-		var known []property
-		if known, err = b.known(list); err == nil && len(known) > 0 {
+		defer c.close()
+		var known []assignment
+		if known, err = c.known(list); err == nil && len(known) > 0 {
 			const runtime = true
-			_, err = b.call(systemdManager, "SetUnitProperties", u.Name, runtime, known)
+			err = c.call("SetUnitProperties", []any{u.Name, runtime, known})
 		}
 	}
 	if err != nil {
@@ -172,12 +259,12 @@ func (l Layout) UserManager() (Manager, error) {
 	if !ok {
 		return Manager{}, nil
 	}
-	b, err := Unit{User: true}.talk()
+	c, err := Unit{User: true}.talk()
 	if err != nil {
 		return Manager{}, err
 	}
-	defer b.close()
-	group, err := b.get("ControlGroup")
+	defer c.close()
+	group, err := c.get("ControlGroup")
 	if err != nil {
 		return Manager{}, fmt.Errorf("asking your systemd for its cgroup: %w", err)
 	}

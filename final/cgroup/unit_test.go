@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/godbus/dbus/v5"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
@@ -147,7 +148,7 @@ func TestAnnotations(t *testing.T) {
 	if got, want := textOf(c.request.properties), `DefaultDependencies=false, CollectMode="inactive-or-failed", MemoryMax=9, TimeoutStopUSec=5000000`; !strings.HasSuffix(got, want) {
 		t.Errorf("got\n%s\nwant at its end\n%s", got, want)
 	}
-	for _, bad := range []string{"", "uint64", "uint64 x", "uint32 4294967296", "4294967296", "int64 'x'", "inactive", "'a", "'a' b", `'a\\`, "['a']"} {
+	for _, bad := range []string{"", "uint64", "uint64 x", "uint32 4294967296", "4294967296", "int64 'x'", "inactive", "'a", "'a' b", `'a\\`, "['a']", "5 6", "0x010", "۶", "@b []"} {
 		where.Annotations = map[string]string{"org.systemd.property.X": bad}
 		if _, err := New(onV2, where, nil); err == nil || !strings.Contains(err.Error(), "org.systemd.property.X") {
 			t.Errorf("%q: got error %v", bad, err)
@@ -158,12 +159,25 @@ func TestAnnotations(t *testing.T) {
 func TestParseVariant(t *testing.T) {
 	for text, want := range map[string]any{
 		"'a b'": "a b", `"a'b"`: "a'b", `'a\'b\\'`: `a'b\`, "''": "", "true": true, "false": false, "5": int32(5), "-5": int32(-5), "0x10": int32(16),
-		"int64 -6": int64(-6), "uint32 7": uint32(7), " uint64  18446744073709551615 ": uint64(infinity), "@u 8": uint32(8), "@i 8": int32(8), "@x 8": int64(8), "@t 8": uint64(8),
+		"int64 -6": int64(-6), "uint32 7": uint32(7), " uint64  18446744073709551615 ": uint64(infinity), "@u 8": uint32(8), "@i 8": int32(8), "@x 8": int64(8), "@t 8": uint64(8), "uint16 9": uint16(9), "byte 10": byte(10),
 	} {
 		if got, err := parseVariant(text); err != nil || got != want {
 			t.Errorf("%q: got %#v and error %v, want %#v", text, got, err, want)
 		}
 	}
+}
+
+// An image can bring annotations. Whatever they say, it is a value that can be sent, or an error.
+func FuzzParseVariant(f *testing.F) {
+	for _, text := range []string{"'a'", `"a\u00e9"`, "true", "@y 5", "uint64 5 6", "0x1f", "-08", "5e3", "\u06f6", "[1]", "@b []", "{<5>: 5}", "<5>"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		v, err := parseVariant(text)
+		if kinds := "sbynqiuxt"; err == nil && !strings.Contains(kinds, dbus.SignatureOf(v).String()) {
+			t.Errorf("%q is %T", text, v)
+		}
+	})
 }
 
 func TestSystemdAndVersion1(t *testing.T) {
