@@ -46,7 +46,7 @@ func foreground(detach bool) *runtime.Foreground {
 		return nil
 	}
 	signals := terminal.Listen()
-	return &runtime.Foreground{Started: func(pidfd int, master *os.File) func() {
+	return &runtime.Foreground{Ready: func() { signals() }, Started: func(pidfd int, master *os.File) func() {
 		a := terminal.Attendant{PidFD: pidfd, Signals: signals, Terminal: master, Interactive: master != nil && term.IsTerminal(0)}
 		return a.Attend()
 	}}

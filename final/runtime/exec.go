@@ -57,6 +57,9 @@ func (i *Instance) Exec(o ExecOptions, f *Foreground) (int, error) {
 	if err := preserved(o.PreserveFDs); err != nil {
 		return 0, err
 	}
+	if f != nil {
+		f.Ready()
+	}
 	proc, err := i.exec(o)
 	if err != nil {
 		return 0, err

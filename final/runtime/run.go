@@ -11,6 +11,8 @@ import (
 
 // A Foreground is how somebody stays with a process until it ends.
 type Foreground struct {
+	// Ready is called before there is a process. From then on no signal that is meant for it may end us instead.
+	Ready func()
 	// Started is called with a pidfd of the process and the terminal's master, which is nil without a terminal. It returns what to call at
 	// the end. The process may be gone already.
 	Started func(pidfd int, terminal *os.File) (ended func())
@@ -37,6 +39,9 @@ func (r Root) Run(id string, o Options, keep bool, f *Foreground) (int, error) {
 		return 0, err
 	}
 	defer m.unlock()
+	if f != nil {
+		f.Ready()
+	}
 	proc, err := m.run()
 	if err != nil {
 		return 0, err
