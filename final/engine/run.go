@@ -20,6 +20,7 @@ import (
 	"stave/final/overlay"
 	"stave/final/plan"
 	"stave/final/runtime"
+	"stave/final/security"
 )
 
 // A Monitor looks after a container while it runs.
@@ -112,6 +113,9 @@ func (e *Engine) run(ctx context.Context, c *container, o Options, config v1.Ima
 	}
 	if !o.TTY && !o.Interactive {
 		rc.Stdio[0] = runtime.Null
+	}
+	if rc.Filter, err = security.CompileCached(filepath.Join(e.root, "filters"), s.Linux.Seccomp); err != nil {
+		return Result{}, err
 	}
 	p, err := rc.Plan(e.host)
 	if err != nil {

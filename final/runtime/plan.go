@@ -26,6 +26,8 @@ type Container struct {
 	// Bundle is the directory that relative paths of the configuration begin at.
 	Bundle string
 	Spec   *specs.Spec
+	// Filter is Spec's seccomp filter, if it has been compiled before.
+	Filter *security.Filter
 	// Overlay is the root filesystem, mounted where only the container sees it. If nil, it is the directory Spec.Root.Path.
 	Overlay *overlay.Mount
 	// Stdio names the inputs of the plan that become file descriptors 0, 1 and 2. An empty name leaves one as it is, and [Null] is the container's null device.

@@ -156,7 +156,7 @@ func (b *builder) hooks() {
 
 // process is the last stretch, from root to the program.
 func (b *builder) process() error {
-	a := &attributes{plan: &b.plan, process: b.Spec.Process, linux: b.Spec.Linux, mapping: b.mapping, userns: b.userns, waits: b.Gate != "", have: b.host.Grantable(b.userns), setgroups: b.host.SetGroups}
+	a := &attributes{plan: &b.plan, process: b.Spec.Process, linux: b.Spec.Linux, filter: b.Filter, mapping: b.mapping, userns: b.userns, waits: b.Gate != "", have: b.host.Grantable(b.userns), setgroups: b.host.SetGroups}
 	if err := a.add(); err != nil {
 		return err
 	}
