@@ -3,6 +3,7 @@ package grade
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -38,11 +39,21 @@ func (w *world) begin(work string) (end func(), err error) {
 	if err != nil {
 		return nil, err
 	}
+	ready, readied, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer ready.Close()
 	runtime.LockOSThread() // process 1 of the world dies with this thread; a check has it for itself
-	if w.process, err = p.Run(plan.Options{}); err != nil {
+	w.process, err = p.Run(plan.Options{Inputs: map[string]int{"readied": int(readied.Fd())}})
+	readied.Close()
+	if err != nil {
 		return nil, fmt.Errorf("making the world that commands run in: %w", err)
 	}
 	w.Pid = w.process.Pid
+	if _, err := io.Copy(io.Discard, ready); err != nil {
+		return nil, err
+	}
 	text, err := json.Marshal(w)
 	if err != nil {
 		return nil, err
@@ -71,6 +82,7 @@ func (w *world) plan(work string) (*plan.Plan, error) {
 		join(p, c.procs)
 	}
 	child(p, "closing inherited descriptors at execve", closeRange())
+	child(p, "keeping what tells that process 1 is ready", plan.Call{Name: "dup3", Args: []plan.Arg{plan.Ref("readied"), plan.Int(unix.Stdout), plan.Int(0)}})
 	child(p, "asking to be killed when the checker dies", dieWithParent())
 	child(p, "making a cgroup namespace", plan.Call{Name: "unshare", Args: []plan.Arg{plan.Sym("CLONE_NEWCGROUP", unix.CLONE_NEWCGROUP)}})
 	child(p, "going to /", plan.Call{Name: "chdir", Args: []plan.Arg{plan.Str("/")}})
@@ -141,9 +153,11 @@ func bind(p *plan.Plan, who plan.Actor, source, target string) {
 	}})
 }
 
-// pause is process 1 of the world: it reaps, and keeps the namespaces.
+// pause is process 1 of the world: it reaps, and keeps the namespaces. Its standard output is a pipe that it closes when nobody in the
+// world can write to its memory any more: before that there must be nobody.
 func pause() {
 	_ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) //nolint:forbidigo // of the whole process: nobody in the world may look into it
+	_ = os.Stdout.Close()
 	children := make(chan os.Signal, 1)
 	signal.Notify(children, unix.SIGCHLD)
 	for {
