@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	goruntime "runtime"
 	"strings"
 	"testing"
 
@@ -197,9 +198,13 @@ func TestPlan(t *testing.T) {
 			if err := p.Plan.WriteText(&got, nil); err != nil {
 				t.Fatal(err)
 			}
+			text := got.String()
+			if goruntime.GOARCH != "amd64" { // how long a seccomp filter is depends on how many ways of calling a machine has
+				text = strings.ReplaceAll(text, "{5 instructions, filter}", "{10 instructions, filter}")
+			}
 			golden := filepath.Join("testdata", name+".plan")
 			if *update {
-				if err := os.WriteFile(golden, got.Bytes(), 0o644); err != nil {
+				if err := os.WriteFile(golden, []byte(text), 0o644); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -207,8 +212,8 @@ func TestPlan(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !bytes.Equal(got.Bytes(), want) {
-				t.Errorf("the plan differs from %s; if that is meant, run: go test ./final/runtime -update\n%s", golden, firstDifference(got.String(), string(want)))
+			if text != string(want) {
+				t.Errorf("the plan differs from %s; if that is meant, run: go test ./final/runtime -update\n%s", golden, firstDifference(text, string(want)))
 			}
 		})
 	}
