@@ -218,7 +218,8 @@ func TestSwappedLinks(t *testing.T) {
 		switch {
 		case err == nil:
 			made++
-		case !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EAGAIN):
+		// The link leads to nothing in there, the kernel gives up, or what was a link when a directory was looked for is one by now, and takes no file.
+		case !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EINVAL):
 			t.Error(err)
 		}
 	}
