@@ -96,21 +96,32 @@ func (g Group) cpuset() CPUSet {
 	}
 }
 
-// set is a list such as 0-3,7, member by member.
-func (g Group) set(file string) (members []uint16) {
+// set is the members of a list in a file.
+func (g Group) set(file string) []uint16 {
 	text, _ := read(g.with(file))
+	members, _ := parseList(text)
+	return members
+}
+
+// parseList is a list such as 0-3,7 (cpuset(7), "List format"), member by member. It tells whether all of it could be read; what can't is left out.
+func parseList(text string) (members []uint16, ok bool) {
+	ok = true
 	for part := range strings.SplitSeq(strings.TrimSpace(text), ",") {
 		low, high, isRange := strings.Cut(part, "-")
 		if !isRange {
 			high = low
 		}
-		from, err1 := strconv.ParseUint(low, 10, 16)
-		to, err2 := strconv.ParseUint(high, 10, 16)
-		for n := from; err1 == nil && err2 == nil && n <= to; n++ {
+		first, err1 := strconv.ParseUint(low, 10, 16)
+		last, err2 := strconv.ParseUint(high, 10, 16)
+		if err1 != nil || err2 != nil || first > last {
+			ok = false
+			continue
+		}
+		for n := first; n <= last; n++ {
 			members = append(members, uint16(n))
 		}
 	}
-	return members
+	return members, ok
 }
 
 func (g Group) memory() Memory {

@@ -157,23 +157,16 @@ func quota(files map[string]string, current func(controller, file string) string
 
 // bits are a list such as 0-3,7 as the bytes of a set, the lowest first.
 func bits(list string) ([]byte, bool) {
+	members, ok := parseList(list)
+	if !ok {
+		return nil, false // the kernel will say what is wrong with it
+	}
 	var set []byte
-	for part := range strings.SplitSeq(strings.TrimSpace(list), ",") {
-		low, high, isRange := strings.Cut(part, "-")
-		if !isRange {
-			high = low
+	for _, n := range members {
+		for len(set) <= int(n)/8 {
+			set = append(set, 0)
 		}
-		first, err1 := strconv.ParseUint(low, 10, 16)
-		last, err2 := strconv.ParseUint(high, 10, 16)
-		if err1 != nil || err2 != nil || first > last {
-			return nil, false // the kernel will say what is wrong with it
-		}
-		for n := first; n <= last; n++ {
-			for uint64(len(set)) <= n/8 {
-				set = append(set, 0)
-			}
-			set[n/8] |= 1 << (n % 8)
-		}
+		set[n/8] |= 1 << (n % 8)
 	}
 	return set, true
 }
