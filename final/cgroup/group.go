@@ -133,10 +133,14 @@ func (g Group) Into(p *plan.Plan, init int) (string, error) {
 
 // Add appends the operations by which that child joins, right after clone; born says that it was made with what Into gave.
 func (g Group) Add(p *plan.Plan, init int, born bool) error {
-	if home, err := g.home(init); err != nil {
-		return err
-	} else if home != "" && !born {
-		move(p, home)
+	if !born {
+		home, err := g.home(init)
+		if err != nil {
+			return err
+		}
+		if home != "" {
+			move(p, home)
+		}
 	}
 	var doors []string
 	var opening []plan.Call
