@@ -18,6 +18,7 @@ import (
 type runFlags struct {
 	engine.Options
 	memory, explain string
+	write           func(*plan.Plan, io.Writer, []plan.Timing) error // the list, if it is to be explained
 	signals         func() <-chan os.Signal
 }
 
@@ -73,7 +74,7 @@ func (f *runFlags) run(c *cobra.Command, r *root, args []string) error {
 		return err
 	}
 	m := engine.Monitor{Started: f.attend, Size: terminal.Size, Warn: func(text string) { fmt.Fprintf(os.Stderr, "stave: warning: %s\n", text) }}
-	if f.explain != "" {
+	if f.write != nil {
 		m.Planned = f.explained
 	}
 	result, err := e.Run(c.Context(), f.Options, m)
@@ -119,8 +120,11 @@ func (f *runFlags) read(c *cobra.Command, args []string) error {
 		return fmt.Errorf("--cpus %v: give at least 0.01", f.CPUs)
 	case f.Pids < -1:
 		return fmt.Errorf("--pids-limit %d: give a number from 1 up, or -1 for no limit", f.Pids)
-	case f.explain != "" && f.explain != "text" && f.explain != "json":
-		return fmt.Errorf("--explain=%s: it is text or json", f.explain)
+	}
+	if f.explain != "" {
+		if f.write, err = plan.Writer(f.explain); err != nil {
+			return fmt.Errorf("--explain=%w", err)
+		}
 	}
 	standing := term.IsTerminal(0) && term.IsTerminal(1)
 	if standing && !c.Flags().Changed("tty") && !c.Flags().Changed("interactive") {
@@ -133,15 +137,11 @@ func (f *runFlags) read(c *cobra.Command, args []string) error {
 }
 
 func (f *runFlags) explained(p *plan.Plan, timings []plan.Timing) {
-	write := p.WriteText
-	if f.explain == "json" {
-		write = p.WriteJSON
-	}
 	var w io.Writer = os.Stderr
 	if f.TTY {
 		w = terminal.CRLF{W: os.Stderr}
 	}
-	_ = write(w, timings) // a closed standard error is no reason not to run
+	_ = f.write(p, w, timings) // a closed standard error is no reason not to run
 }
 
 func processes(n int) string {

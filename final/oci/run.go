@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -59,17 +58,14 @@ func addExplain(f *pflag.FlagSet, explain *string) {
 
 // explained prints a plan that was carried out. It is nil if nobody wants to see it, and then nothing is timed.
 func explained(as string) (func(*plan.Plan, []plan.Timing), error) {
-	write := (*plan.Plan).WriteText
-	switch as {
-	case "":
+	if as == "" {
 		return nil, nil
-	case "text":
-	case "json":
-		write = (*plan.Plan).WriteJSON
-	default:
-		return nil, fmt.Errorf("--explain=%s: it is text or json", as)
+	}
+	write, err := plan.Writer(as)
+	if err != nil {
+		return nil, fmt.Errorf("--explain=%w", err)
 	}
 	return func(p *plan.Plan, timings []plan.Timing) {
-		_ = write(p, io.Writer(os.Stderr), timings) // a closed standard error is no reason not to run
+		_ = write(p, os.Stderr, timings) // a closed standard error is no reason not to run
 	}, nil
 }

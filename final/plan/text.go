@@ -9,6 +9,17 @@ import (
 	"time"
 )
 
+// Writer is what writes a list in a form: text is [Plan.WriteText], json is [Plan.WriteJSON].
+func Writer(form string) (func(p *Plan, w io.Writer, timings []Timing) error, error) {
+	switch form {
+	case "text":
+		return (*Plan).WriteText, nil
+	case "json":
+		return (*Plan).WriteJSON, nil
+	}
+	return nil, fmt.Errorf("%s: it is text or json", form)
+}
+
 // WriteText writes the list for a reader: each operation with who performs it, what for and the step that teaches
 // it, and under it its calls in the notation of strace(1). With timings, each call is preceded by how long it took.
 func (p *Plan) WriteText(w io.Writer, timings []Timing) error {
