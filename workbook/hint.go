@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"stave/workbook/exercise"
 	"stave/workbook/work"
 )
 
@@ -14,15 +15,7 @@ func hintCommand() *cobra.Command {
 		Use:   "hint [NN.K]",
 		Short: "Help with an exercise, a little more each time",
 		Args:  usage(cobra.MaximumNArgs(1)),
-		RunE: func(c *cobra.Command, args []string) error {
-			p, err := here(c)
-			if err != nil {
-				return err
-			}
-			e, err := p.exercise(args)
-			if err != nil {
-				return err
-			}
+		RunE: onExercise(func(c *cobra.Command, p *place, e exercise.Exercise) error {
 			hints, err := e.Hints()
 			if err != nil {
 				return err
@@ -49,6 +42,6 @@ func hintCommand() *cobra.Command {
 				p.printf("That was the last. If you want to see how it is done: \"%s solution --give-up %s\".\n", p.self, e.ID)
 			}
 			return nil
-		},
+		}),
 	}
 }

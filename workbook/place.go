@@ -101,6 +101,21 @@ func (p *place) exercise(args []string) (exercise.Exercise, error) {
 	return e, err
 }
 
+// onExercise is a command that does something with the exercise that its arguments name, or the current one.
+func onExercise(do func(*cobra.Command, *place, exercise.Exercise) error) func(*cobra.Command, []string) error {
+	return func(c *cobra.Command, args []string) error {
+		p, err := here(c)
+		if err != nil {
+			return err
+		}
+		e, err := p.exercise(args)
+		if err != nil {
+			return err
+		}
+		return do(c, p, e)
+	}
+}
+
 // step is the name of a step, "01-uts".
 func (p *place) step(id string) (string, error) {
 	steps, err := exercise.Steps(p.root)

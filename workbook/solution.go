@@ -21,15 +21,7 @@ What you had is kept beside it. Before you have passed, this takes --give-up.`,
 		Args: usage(cobra.MaximumNArgs(1)),
 	}
 	c.Flags().BoolVar(&giveUp, "give-up", false, "show it though the exercise hasn't passed")
-	c.RunE = func(c *cobra.Command, args []string) error {
-		p, err := here(c)
-		if err != nil {
-			return err
-		}
-		e, err := p.exercise(args)
-		if err != nil {
-			return err
-		}
+	c.RunE = onExercise(func(c *cobra.Command, p *place, e exercise.Exercise) error {
 		progress, err := p.work.Progress()
 		if err != nil {
 			return err
@@ -39,7 +31,7 @@ What you had is kept beside it. Before you have passed, this takes --give-up.`,
 				e.ID, p.self, e.ID, p.self, e.ID)
 		}
 		return p.solve(e)
-	}
+	})
 	return c
 }
 

@@ -14,15 +14,7 @@ func startCommand() *cobra.Command {
 		Use:   "start [NN.K]",
 		Short: "Start an exercise: copy its step to work/NN.K, and say what to do",
 		Args:  usage(cobra.MaximumNArgs(1)),
-		RunE: func(c *cobra.Command, args []string) error {
-			p, err := here(c)
-			if err != nil {
-				return err
-			}
-			e, err := p.exercise(args)
-			if err != nil {
-				return err
-			}
+		RunE: onExercise(func(c *cobra.Command, p *place, e exercise.Exercise) error {
 			task, err := e.Task()
 			if err != nil {
 				return err
@@ -54,7 +46,7 @@ func startCommand() *cobra.Command {
 				p.printf("\n%s\"%s doctor\" says more about this machine.\n", r.Explain(), p.self)
 			}
 			return nil
-		},
+		}),
 	}
 }
 
@@ -63,15 +55,7 @@ func resetCommand() *cobra.Command {
 		Use:   "reset [NN.K]",
 		Short: "Begin an exercise anew, and keep what you have beside it",
 		Args:  usage(cobra.MaximumNArgs(1)),
-		RunE: func(c *cobra.Command, args []string) error {
-			p, err := here(c)
-			if err != nil {
-				return err
-			}
-			e, err := p.exercise(args)
-			if err != nil {
-				return err
-			}
+		RunE: onExercise(func(c *cobra.Command, p *place, e exercise.Exercise) error {
 			if !p.work.Started(e.ID) {
 				return p.notStarted(e)
 			}
@@ -85,7 +69,7 @@ func resetCommand() *cobra.Command {
 			}
 			p.printf("%s is the step as it was. What you had is in %s.\n", work.Dir(e.ID), aside)
 			return nil
-		},
+		}),
 	}
 }
 

@@ -24,22 +24,14 @@ func watchCommand() *cobra.Command {
 		Use:   "watch [NN.K]",
 		Short: "Check your copy of an exercise now, and again whenever you save",
 		Args:  usage(cobra.MaximumNArgs(1)),
-		RunE: func(c *cobra.Command, args []string) error {
-			p, err := here(c)
-			if err != nil {
-				return err
-			}
-			e, err := p.exercise(args)
-			if err != nil {
-				return err
-			}
-			err = p.watch(c.Context(), e)
+		RunE: onExercise(func(c *cobra.Command, p *place, e exercise.Exercise) error {
+			err := p.watch(c.Context(), e)
 			if errors.Is(err, context.Canceled) {
 				p.printf("\nNo longer watching %s.\n", work.Dir(e.ID))
 				return nil
 			}
 			return err
-		},
+		}),
 	}
 }
 

@@ -73,7 +73,7 @@ func (f *runFlags) run(c *cobra.Command, r *root, args []string) error {
 	if err != nil {
 		return err
 	}
-	m := engine.Monitor{Started: f.attend, Size: terminal.Size, Warn: func(text string) { fmt.Fprintf(os.Stderr, "stave: warning: %s\n", text) }}
+	m := engine.Monitor{Ready: func() { f.signals() }, Started: f.attend, Size: terminal.Size, Warn: func(text string) { fmt.Fprintf(os.Stderr, "stave: warning: %s\n", text) }}
 	if f.write != nil {
 		m.Planned = f.explained
 	}

@@ -25,6 +25,8 @@ import (
 
 // A Monitor looks after a container while it runs.
 type Monitor struct {
+	// Ready returns once signals that are meant for the program are kept for it, which may be before there is one.
+	Ready func()
 	// Started is called once the program runs, with a pidfd of its first process and the terminal's master, which is nil without a terminal. It
 	// returns what to call when the container has ended.
 	Started func(pidfd int, terminal *os.File) (ended func())
@@ -153,7 +155,10 @@ func (e *Engine) carryOut(ctx context.Context, c *container, p *runtime.Planned,
 		return Result{}, err
 	}
 	defer unix.Close(proc.PidFD)
-	off := ctx.Err() != nil // it was called off while it was being made
+	if m.Ready != nil {
+		m.Ready()
+	}
+	off := ctx.Err() != nil // it was called off while it was being made; from here on signals are the program's
 	c.Pid, c.Start = proc.Pid, runtime.Started(proc.Pid)
 	saved := c.save()
 	var terminal *os.File
@@ -165,11 +170,8 @@ func (e *Engine) carryOut(ctx context.Context, c *container, p *runtime.Planned,
 	if m.Started != nil {
 		ended = m.Started(proc.PidFD, terminal)
 	}
-	switch {
-	case off:
+	if off {
 		_ = unix.PidfdSendSignal(proc.PidFD, unix.SIGKILL, nil, 0)
-	case ctx.Err() != nil:
-		_ = unix.PidfdSendSignal(proc.PidFD, unix.SIGTERM, nil, 0) // somebody asked before there was anyone to pass it on
 	}
 	code, err := proc.Wait()
 	c.Pid = 0
