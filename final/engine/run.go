@@ -20,7 +20,6 @@ import (
 	"stave/final/overlay"
 	"stave/final/plan"
 	"stave/final/runtime"
-	"stave/final/security"
 )
 
 // A Monitor looks after a container while it runs.
@@ -116,7 +115,7 @@ func (e *Engine) run(ctx context.Context, c *container, o Options, config v1.Ima
 	if !o.TTY && !o.Interactive {
 		rc.Stdio[0] = runtime.Null
 	}
-	if rc.Filter, err = security.CompileCached(filepath.Join(e.root, "filters"), s.Linux.Seccomp); err != nil {
+	if rc.Filter, err = compileCached(filepath.Join(e.root, "filters"), s.Linux.Seccomp); err != nil {
 		return Result{}, err
 	}
 	p, err := rc.Plan(e.host)

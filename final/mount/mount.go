@@ -222,14 +222,22 @@ func (s *Set) change(p *plan.Plan, fd string, c change, to propagation, recursiv
 }
 
 // why explains the filesystems every container has.
-var why = map[string]string{
-	"proc":    "made in the container's pid namespace, it shows only the processes in there (proc(5))",
-	"sysfs":   "what the kernel tells of devices, for reading only",
-	"tmpfs":   "memory as a filesystem; it ends with the container",
-	"devpts":  "pseudo-terminals of its own, numbered from 0",
-	"mqueue":  "POSIX message queues of the container's IPC namespace",
-	"cgroup":  "the container's own cgroup, seen as the top",
-	"cgroup2": "the container's own cgroup, seen as the top",
+func why(filesystem string) string {
+	switch filesystem {
+	case "proc":
+		return "made in the container's pid namespace, it shows only the processes in there (proc(5))"
+	case "sysfs":
+		return "what the kernel tells of devices, for reading only"
+	case "tmpfs":
+		return "memory as a filesystem; it ends with the container"
+	case "devpts":
+		return "pseudo-terminals of its own, numbered from 0"
+	case "mqueue":
+		return "POSIX message queues of the container's IPC namespace"
+	case "cgroup", "cgroup2":
+		return "the container's own cgroup, seen as the top"
+	}
+	return ""
 }
 
 // unlabelled are filesystems that take no SELinux label when they are mounted, because their files have their own.
@@ -258,7 +266,7 @@ func (s *Set) create(p *plan.Plan, e entry, o options) {
 		plan.Call{Name: "fsconfig", Args: []plan.Arg{plan.Ref(fs), plan.Sym("FSCONFIG_CMD_CREATE", unix.FSCONFIG_CMD_CREATE), plan.Null(), plan.Null(), plan.Int(0)}},
 		plan.Call{Name: "fsmount", Args: []plan.Arg{plan.Ref(fs), plan.Sym("FSMOUNT_CLOEXEC", unix.FSMOUNT_CLOEXEC), plan.Sym(symbols(o.own.set), int(o.own.set))}, Result: e.fd})
 	o.own = change{}
-	p.Add(plan.Op{Actor: plan.Child, What: what, Step: step, Why: why[m.Type],
+	p.Add(plan.Op{Actor: plan.Child, What: what, Step: step, Why: why(m.Type),
 		Calls: append(calls, s.settle(p, e.fd, o)...)})
 }
 

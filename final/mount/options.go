@@ -2,6 +2,7 @@ package mount
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -81,22 +82,23 @@ type propagation struct {
 	recursive bool
 }
 
-var propagations = map[string]propagation{
-	"private":    {unix.MS_PRIVATE, "MS_PRIVATE", false},
-	"slave":      {unix.MS_SLAVE, "MS_SLAVE", false},
-	"shared":     {unix.MS_SHARED, "MS_SHARED", false},
-	"unbindable": {unix.MS_UNBINDABLE, "MS_UNBINDABLE", false},
-}
-
 // parsePropagation reads one with or without the r before it that makes it recursive.
-func parsePropagation(s string) (propagation, bool) {
-	if p, ok := propagations[s]; ok {
-		return p, true
-	}
+func parsePropagation(s string) (p propagation, ok bool) {
 	name, recursive := strings.CutPrefix(s, "r")
-	p, ok := propagations[name]
-	p.recursive = true
-	return p, ok && recursive
+	p.recursive = recursive
+	switch name {
+	case "private":
+		p.flag, p.text = unix.MS_PRIVATE, "MS_PRIVATE"
+	case "slave":
+		p.flag, p.text = unix.MS_SLAVE, "MS_SLAVE"
+	case "shared":
+		p.flag, p.text = unix.MS_SHARED, "MS_SHARED"
+	case "unbindable":
+		p.flag, p.text = unix.MS_UNBINDABLE, "MS_UNBINDABLE"
+	default:
+		return p, false
+	}
+	return p, true
 }
 
 // options are a mount's, sorted.
@@ -113,13 +115,11 @@ type options struct {
 }
 
 // superFlags are options of a filesystem, not of a mount, that fsconfig(2) takes as flags. A bind mount is of a filesystem that has its own already.
-var superFlags = map[string]bool{
-	"sync": true, "async": true, "dirsync": true, "lazytime": true, "nolazytime": true, "mand": true, "nomand": true,
-}
+var superFlags = []string{"sync", "async", "dirsync", "lazytime", "nolazytime", "mand", "nomand"}
 
 // ignored are options that have nothing to say: silent and loud are about the kernel's log, and file versions (iversion) are kept by a filesystem that has them
 // whether one asks or not, since Linux 6.2.
-var ignored = map[string]bool{"defaults": true, "silent": true, "loud": true, "iversion": true, "noiversion": true}
+var ignored = []string{"defaults", "silent", "loud", "iversion", "noiversion"}
 
 // parseOptions sorts the options of a mount in the OCI specification (config.md, "Linux mount options"). A string of several, as mount(2) takes it, is taken
 // apart.
@@ -142,7 +142,7 @@ func (o *options) take(s string) error {
 		return nil
 	}
 	switch {
-	case s == "" || ignored[s]:
+	case s == "" || slices.Contains(ignored, s):
 	case s == "bind" || s == "rbind":
 		o.bind, o.recursive = true, o.recursive || recursive
 	case o.own.take(s):
@@ -153,7 +153,7 @@ func (o *options) take(s string) error {
 		o.copyUp = true
 	case s == "remount":
 		return fmt.Errorf("the option %q is not supported: a container's mounts are all new", s)
-	case superFlags[s]:
+	case slices.Contains(superFlags, s):
 		o.super = append(o.super, s)
 	default:
 		key, value, _ := strings.Cut(s, "=")

@@ -16,9 +16,6 @@ func beforeFork()
 //go:linkname afterFork syscall.runtime_AfterFork
 func afterFork()
 
-//go:linkname afterForkInChild syscall.runtime_AfterForkInChild
-func afterForkInChild()
-
 // A report is what the child says of one call, or of its turn. Results follow a turn in a message of their own.
 type report struct {
 	kind  int32
@@ -37,7 +34,7 @@ const (
 	reports  = unsafe.Sizeof(report{})
 )
 
-// A child is everything the forked process may touch, prepared before the fork.
+// A child is everything the forked process may touch, prepared before the fork. It lies in the plan's memory, and so does all that it points to.
 type child struct {
 	code    []instruction
 	results []int64
@@ -45,31 +42,41 @@ type child struct {
 	other   uintptr // the parent's end, to close
 	timed   bool
 	alone   bool   // nobody listens any more
-	spare   []span // what it can do without then
-	page    uintptr
+	mask    uint64 // the signals that are blocked but for the fork
 	report  report
 	before  unix.Timespec
 	after   unix.Timespec
 }
 
-// fork is clone(2), after which the child carries out its half and the parent returns. The thread that calls it is the child's parent as
+// fork is clone3(2), after which the child carries out its half and the parent returns. The thread that calls it is the child's parent as
 // far as PR_SET_PDEATHSIG is concerned (prctl(2)).
-//
-//go:noinline
-//go:norace
-func (c *child) fork(in *instruction) (int, unix.Errno) {
-	syscall.ForkLock.Lock()
-	beforeFork()
-	// From here to afterFork nothing may allocate, take a lock or grow the stack.
-	pid, _, errno := syscall.RawSyscall6(in.nr, in.args[0], in.args[1], in.args[2], 0, 0, 0)
-	if errno != 0 || pid != 0 {
-		afterFork()
-		syscall.ForkLock.Unlock()
-		return int(pid), errno
+func (c *child) fork(in *instruction, stack uintptr) (int, unix.Errno) {
+	const blocks = unix.SIG_BLOCK // of no signal: this only asks which are blocked
+	if _, _, errno := syscall.RawSyscall6(unix.SYS_RT_SIGPROCMASK, blocks, 0, uintptr(unsafe.Pointer(&c.mask)), maskSize, 0, 0); errno != 0 {
+		return 0, errno
 	}
-	afterForkInChild()
+	syscall.ForkLock.Lock()
+	beforeFork() // blocks all signals
+	pid, errno := split(in.args[0], in.args[1], stack, c)
+	afterFork()
+	syscall.ForkLock.Unlock()
+	return int(pid), unix.Errno(errno)
+}
+
+// maskSize is the kernel's size of a set of signals, in bytes: one bit each.
+const maskSize = 8
+
+// split is clone3(2) with these arguments. The child never returns from it: it goes to [begin], on another stack. That is written in assembly, since the child must leave
+// the parent's stack alone, which it hasn't got.
+func split(args, size, stack uintptr, c *child) (pid, errno uintptr)
+
+// begin is the child's first step.
+//
+//go:nosplit
+//go:norace
+func begin(c *child) {
+	syscall.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&c.mask)), 0, maskSize, 0, 0)
 	c.run()
-	return 0, 0
 }
 
 // run is the child: one call after the other, until execve takes over or one fails.
@@ -96,7 +103,6 @@ func (c *child) run() {
 			c.say(running, 0)
 			syscall.RawSyscall6(unix.SYS_CLOSE, c.socket, 0, 0, 0, 0, 0)
 			c.alone, announced = true, true
-			c.forget()
 			continue
 		case refork:
 			if errno = unix.Errno(succeed(in.args[0])); errno == 0 {

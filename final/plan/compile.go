@@ -3,7 +3,6 @@ package plan
 import (
 	"encoding/binary"
 	"fmt"
-	"runtime"
 	"strings"
 	"unsafe"
 
@@ -42,36 +41,42 @@ const (
 	leave        // go on alone
 )
 
+// names are the results of a plan, each with its slot.
+type names map[string]int32
+
+func (n names) has(name string) bool {
+	_, ok := n[name]
+	return ok
+}
+
+// add gives a name a slot, unless it has one.
+func (n names) add(name string) {
+	if !n.has(name) {
+		n[name] = int32(len(n))
+	}
+}
+
 // A program is a plan laid out in memory.
 type program struct {
-	plan    *Plan
+	plan *Plan
+	layout
+	child   *child
+	stack   uintptr // the top of the child's
+	slots   names
 	code    []instruction // the child's half
-	slots   map[string]int32
-	results []int64 // by slot
-	pidfd   int32   // where clone puts it
-	memory  []byte  // what is left of the latest piece, to lay arguments out in
-	keep    runtime.Pinner
-	pinned  []span
-	fills   []fill // of the instruction in the making
+	results []int64       // by slot
+	pidfd   *int32        // where clone puts it
+	fills   []fill        // of the instruction in the making
 }
 
 // compile lays the plan out. Results of inputs are known from the start.
-func (p *Plan) compile(inputs map[string]int) (*program, error) {
-	if err := p.check(inputs); err != nil {
-		return nil, err
-	}
-	g := &program{plan: p, slots: map[string]int32{}}
-	calls := 0
-	for _, op := range p.Ops {
-		calls += len(op.Calls) + 1 // the change of hands before it
-	}
-	g.code = make([]instruction, 0, calls)
-	for name, n := range inputs {
-		g.results[g.slot(name)] = int64(n)
+func (g *program) compile(inputs map[string]int) error {
+	if err := g.furnish(inputs); err != nil {
+		return err
 	}
 	// Right after clone nobody waits: whoever the next operation names simply goes on.
 	cloned, next := false, Parent
-	for i, op := range p.Ops {
+	for i, op := range g.plan.Ops {
 		if cloned && op.Actor != next {
 			kind := passOn
 			if op.Actor == Child {
@@ -80,57 +85,72 @@ func (p *Plan) compile(inputs map[string]int) (*program, error) {
 			g.code = append(g.code, instruction{kind: kind, op: int32(i)})
 			next = op.Actor
 		}
-		if op.Actor == Parent && op.Calls[0].Clones() && i+1 < len(p.Ops) {
-			cloned, next = true, p.Ops[i+1].Actor
+		if op.Actor == Parent && op.Calls[0].Clones() && i+1 < len(g.plan.Ops) {
+			cloned, next = true, g.plan.Ops[i+1].Actor
+		}
+		if op.Actor == Parent {
+			continue // until it is its turn, as it may need results
 		}
 		for j, c := range op.Calls {
-			g.declare(c)
-			if op.Actor == Child {
-				in, err := g.instruction(c)
-				if err != nil {
-					return nil, fmt.Errorf("%s: %w", op.What, err)
-				}
-				in.op, in.call = int32(i), int32(j)
-				g.code = append(g.code, in)
+			in, err := g.instruction(c)
+			if err != nil {
+				return fmt.Errorf("%s: %w", op.What, err)
 			}
+			in.op, in.call = int32(i), int32(j)
+			g.code = append(g.code, in)
 		}
 	}
-	return g, nil
+	g.child.code, g.child.results = g.code, g.results
+	return nil
 }
 
-func (g *program) slot(name string) int32 {
-	n, ok := g.slots[name]
-	if !ok {
-		n = int32(len(g.results))
-		g.slots[name] = n
-		g.results = append(g.results, unset)
+// furnish makes what the child works with: its stack, and room for its code and for all results.
+func (g *program) furnish(inputs map[string]int) error {
+	most := 0
+	for _, op := range g.plan.Ops {
+		most += len(op.Calls) + 1 // the change of hands before it
 	}
-	return n
-}
-
-func (g *program) declare(c Call) {
-	if c.Result != "" {
-		g.slot(c.Result)
+	// Of the stack the little is enough that the linker grants to functions that can't let it grow. Above its top is the thread's pointer to its goroutine; see split.
+	const stack, pointer = 2048, 16
+	b, bottom, err := g.room(stack + pointer)
+	if err != nil {
+		return err
 	}
-	for _, a := range c.Args {
-		for part := range a.all() {
-			if part.kind == argOut {
-				g.slot(part.text)
-			}
-		}
+	g.stack = bottom + uintptr(len(b)) - pointer
+	if g.child, err = one[child](&g.layout); err != nil {
+		return err
 	}
+	if g.pidfd, err = one[int32](&g.layout); err != nil {
+		return err
+	}
+	if g.results, err = carve[int64](&g.layout, len(g.slots)); err != nil {
+		return err
+	}
+	for i := range g.results {
+		g.results[i] = unset
+	}
+	for name, n := range inputs {
+		g.results[g.slots[name]] = int64(n)
+	}
+	g.code, err = carve[instruction](&g.layout, most)
+	g.code = g.code[:0]
+	return err
 }
 
 // instruction lays out one call.
-func (g *program) instruction(c Call) (instruction, error) {
-	in := instruction{kind: doCall, nr: syscalls[c.Name], result: -1, when: g.known(c.If), unless: g.known(c.Unless), allow: c.Allow}
+func (g *program) instruction(c Call) (in instruction, err error) {
+	in = instruction{kind: doCall, result: -1, when: g.of(c.If), unless: g.of(c.Unless)}
+	in.nr, _ = syscallNumber(c.Name)
+	if in.allow, err = placed(&g.layout, c.Allow); err != nil {
+		return in, err
+	}
 	switch {
 	case c.Name == LetGo:
 		in.kind = leave
-	case c.Name == "clone" && len(c.Args) == 1:
+	case c.Name == "clone":
 		in.kind = refork
 	}
-	g.fills = nil
+	g.fills = g.fills[:0]
 	for i := range in.refs {
 		in.refs[i] = -1
 	}
@@ -148,21 +168,24 @@ func (g *program) instruction(c Call) (instruction, error) {
 		}
 		in.args[i] = word
 	}
-	in.fills = g.fills
-	return in, nil
+	in.fills, err = placed(&g.layout, g.fills)
+	return in, err
 }
 
-// known is the slot of a name, or -1 for none.
-func (g *program) known(name string) int32 {
+// of is the slot of a name, or -1 if there is none to wait for.
+func (g *program) of(name string) int32 {
 	if name == "" {
 		return -1
 	}
-	return g.slot(name)
+	return g.slots[name]
 }
 
 // structure lays out the fields of one, and notes those that are results.
 func (g *program) structure(a Arg) (uintptr, error) {
-	b, address := g.room(a.size())
+	b, address, err := g.room(a.size())
+	if err != nil {
+		return 0, err
+	}
 	at := 0
 	for i, f := range a.more.parts {
 		size := a.more.sizes[i]
@@ -189,16 +212,16 @@ func (g *program) word(a Arg) (uintptr, error) {
 	case argString:
 		return g.cstring(a.text)
 	case argBytes:
-		if len(a.more.bytes) == 0 {
-			return 0, nil
-		}
-		return g.pin(unsafe.Pointer(&a.more.bytes[0]), len(a.more.bytes)), nil // not a copy: two calls may share it
+		return g.bytes(a.more.bytes)
 	case argOut:
-		return g.pin(unsafe.Pointer(&g.pidfd), 4), nil
+		return uintptr(unsafe.Pointer(g.pidfd)), nil
 	case argStruct:
 		return g.structure(a)
 	case argList:
-		b, address := g.room(8 * (len(a.more.list) + 1))
+		b, address, err := g.room(8 * (len(a.more.list) + 1))
+		if err != nil {
+			return 0, err
+		}
 		for i, s := range a.more.list {
 			word, err := g.cstring(s)
 			if err != nil {
@@ -216,35 +239,6 @@ func (g *program) word(a Arg) (uintptr, error) {
 	default:
 		return 0, fmt.Errorf("plan: argument %s has no value of its own", a)
 	}
-}
-
-// room is so much memory, all zeros, and where it is. It stays there until the program is released.
-func (g *program) room(size int) ([]byte, uintptr) {
-	const piece = 8192
-	size = max((size+7)&^7, 8) // so that whatever comes after it is aligned
-	if size > len(g.memory) {
-		g.memory = make([]byte, max(size, piece))
-		g.pin(unsafe.Pointer(&g.memory[0]), len(g.memory))
-	}
-	b := g.memory[:size]
-	g.memory = g.memory[size:]
-	return b, uintptr(unsafe.Pointer(&b[0]))
-}
-
-// pin keeps what p points to where it is until the program is released, so that a bare address of it stays good.
-func (g *program) pin(p unsafe.Pointer, size int) uintptr {
-	g.keep.Pin(p)
-	g.pinned = append(g.pinned, span{uintptr(p), uintptr(p) + uintptr(size)})
-	return uintptr(p)
-}
-
-func (g *program) cstring(s string) (uintptr, error) {
-	if strings.IndexByte(s, 0) >= 0 {
-		return 0, fmt.Errorf("%q has a NUL byte in it: %w", s, unix.EINVAL)
-	}
-	b, address := g.room(len(s) + 1)
-	copy(b, s)
-	return address, nil
 }
 
 // join makes the string of a Concat from results known by now.

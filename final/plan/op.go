@@ -2,7 +2,6 @@ package plan
 
 import (
 	"fmt"
-	"iter"
 	"strconv"
 	"strings"
 	"time"
@@ -112,18 +111,12 @@ type more struct {
 	sizes []int // of argStruct: bytes of each field
 }
 
-// all are the argument itself and its parts.
-func (a *Arg) all() iter.Seq[*Arg] {
-	return func(yield func(*Arg) bool) {
-		if !yield(a) || a.more == nil {
-			return
-		}
-		for i := range a.more.parts {
-			if !yield(&a.more.parts[i]) {
-				return
-			}
-		}
+// parts are those of an argument that has some.
+func (a Arg) parts() []Arg {
+	if a.more == nil {
+		return nil
 	}
+	return a.more.parts
 }
 
 // Int is a number, printed in decimal.

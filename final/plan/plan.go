@@ -26,27 +26,25 @@ func (p *Plan) Name(prefix string) string {
 	return fmt.Sprintf("%s%d", prefix, p.names)
 }
 
-// Clone appends the clone(2) that divides the list. flags is any of CLONE_NEW*, text is how they are printed. The child's pid
+// Clone appends the clone3(2) that divides the list. flags is any of CLONE_NEW*, text is how they are printed. The child's pid
 // gets the name "child" and a pidfd for it the name "pidfd" (pidfd_open(2) tells what one is good for).
 func (p *Plan) Clone(flags int, text, why, step string) {
 	if text != "" {
 		text += "|"
 	}
-	flags |= unix.CLONE_PIDFD
-	text += "CLONE_PIDFD"
-	call := Call{Name: "clone", Args: []Arg{Sym(text+"|SIGCHLD", flags|int(unix.SIGCHLD)), Null(), Out("pidfd")}, Result: "child"}
-	if p.Into != "" {
-		call.Name, call.Args = "clone3", cloneInto(flags|unix.CLONE_INTO_CGROUP, text+"|CLONE_INTO_CGROUP", p.Into)
-	}
-	p.Add(Op{Actor: Parent, What: "cloning the child", Why: why, Step: step, Calls: []Call{call}})
-}
-
-// cloneInto are the arguments of clone3: a struct clone_args (clone(2)) and its size.
-func cloneInto(flags int, text, cgroup string) []Arg {
+	// Handlers of signals are Go code, which the child can't run.
+	flags |= unix.CLONE_PIDFD | unix.CLONE_CLEAR_SIGHAND
+	text += "CLONE_PIDFD|CLONE_CLEAR_SIGHAND"
 	none := U64(Int(0))
-	args := Struct("{flags="+text+", pidfd=&pidfd, exit_signal=SIGCHLD, cgroup="+cgroup+"}",
-		U64(Int(flags)), U64(Out("pidfd")), none, none, U64(Int(int(unix.SIGCHLD))), none, none, none, none, none, U64(Ref(cgroup)))
-	return []Arg{args, args.Size()}
+	group, into := none, ""
+	if p.Into != "" {
+		flags |= unix.CLONE_INTO_CGROUP
+		text += "|CLONE_INTO_CGROUP"
+		group, into = U64(Ref(p.Into)), ", cgroup="+p.Into
+	}
+	args := Struct("{flags="+text+", pidfd=&pidfd, exit_signal=SIGCHLD"+into+"}", // struct clone_args
+		U64(Int(flags)), U64(Out("pidfd")), none, none, U64(Int(int(unix.SIGCHLD))), none, none, none, none, none, group)
+	p.Add(Op{Actor: Parent, What: "cloning the child", Why: why, Step: step, Calls: []Call{{Name: "clone3", Args: []Arg{args, args.Size()}, Result: "child"}}})
 }
 
 // Clones tells whether the call makes a process.
@@ -93,13 +91,10 @@ func (p *Plan) Leave(why string) {
 }
 
 // check tells what is wrong with the list as a list: no clone or two, a child's operation before it, a name used before
-// it is given, a list that doesn't end in the child's execve or exit_group. Such a fault is a mechanism package's, never a user's.
-func (p *Plan) check(inputs map[string]int) error {
-	known := map[string]bool{}
-	for name := range inputs {
-		known[name] = true
-	}
-	cloned, left, last := false, false, ""
+// it is given, a list that doesn't end in the child's execve or exit_group. Such a fault is a mechanism package's, never a user's. The names that the list
+// gives are added to those that are known.
+func (p *Plan) check(known names) error {
+	cloned, left, last := false, false, Call{}
 	for i, op := range p.Ops {
 		switch {
 		case op.Actor == Child && !cloned:
@@ -118,17 +113,17 @@ func (p *Plan) check(inputs map[string]int) error {
 			}
 			cloned = cloned || c.Clones()
 			left = left || c.Name == LetGo
-			last = op.Actor.String() + " " + c.Name
+			last = c
 		}
 	}
-	if last != "child execve" && last != "child exit_group" {
-		return fmt.Errorf("plan: the last call is %q, not the child's execve or exit_group", last)
+	if n := len(p.Ops); n == 0 || p.Ops[n-1].Actor != Child || last.Name != "execve" && last.Name != "exit_group" {
+		return fmt.Errorf("plan: the last call is %q, not the child's execve or exit_group", last.Name)
 	}
 	return nil
 }
 
-func checkCall(who Actor, c Call, known map[string]bool) error {
-	_, real := syscalls[c.Name]
+func checkCall(who Actor, c Call, known names) error {
+	_, real := syscallNumber(c.Name)
 	switch {
 	case (c.Name == RunProgram || c.Name == CopyTree || c.Ask != nil) && who == Child:
 		return fmt.Errorf("%s: the child can't run programs or Go code", c.Name)
@@ -143,33 +138,33 @@ func checkCall(who Actor, c Call, known map[string]bool) error {
 		if err := checkArg(who, c, a, known); err != nil {
 			return err
 		}
+		for _, part := range a.parts() {
+			if err := checkArg(who, c, part, known); err != nil {
+				return err
+			}
+		}
 	}
 	for _, name := range []string{c.If, c.Unless} {
-		if name != "" && !known[name] && name != c.Result {
+		if name != "" && !known.has(name) && name != c.Result {
 			return fmt.Errorf("%s depends on the result %q, which no earlier call has", c.Name, name)
 		}
 	}
 	if c.Result != "" {
-		known[c.Result] = true
+		known.add(c.Result)
 	}
 	return nil
 }
 
-func checkArg(who Actor, c Call, a Arg, known map[string]bool) error {
-	for part := range a.all() {
-		if part.kind == argRef && !known[part.text] {
-			return fmt.Errorf("%s names the result %q, which no earlier call has", c.Name, part.text)
-		}
-	}
-	for part := range a.all() {
-		switch {
-		case part.kind == argConcat && who == Child:
-			return fmt.Errorf("%s: the child can't join strings", c.Name)
-		case part.kind == argOut && !c.Clones():
-			return fmt.Errorf("%s: only clone fills a result through a pointer", c.Name)
-		case part.kind == argOut:
-			known[part.text] = true
-		}
+func checkArg(who Actor, c Call, a Arg, known names) error {
+	switch {
+	case a.kind == argRef && !known.has(a.text):
+		return fmt.Errorf("%s names the result %q, which no earlier call has", c.Name, a.text)
+	case a.kind == argConcat && who == Child:
+		return fmt.Errorf("%s: the child can't join strings", c.Name)
+	case a.kind == argOut && !c.Clones():
+		return fmt.Errorf("%s: only clone fills a result through a pointer", c.Name)
+	case a.kind == argOut:
+		known.add(a.text)
 	}
 	return nil
 }

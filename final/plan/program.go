@@ -35,7 +35,7 @@ func (r *runner) runProgram(c Call) (detail string, err error) {
 			return err.Error(), err
 		}
 	}
-	said, err := program.Run(argv, input, int(r.pidfd))
+	said, err := program.Run(argv, input, int(*r.pidfd))
 	if err == nil {
 		return "", nil
 	}

@@ -3,6 +3,7 @@ package plan
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 	"unsafe"
 
@@ -44,16 +45,17 @@ type Process struct {
 	// PidFD refers to the process for as long as it is open; see pidfd_open(2). The caller closes it.
 	PidFD int
 
-	program *program
+	slots   names
+	results []int64
 }
 
 // Result is what the call with this name returned, and whether it did.
 func (p *Process) Result(name string) (int, bool) {
-	slot, ok := p.program.slots[name]
-	if !ok || p.program.results[slot] == unset {
+	slot, ok := p.slots[name]
+	if !ok || p.results[slot] == unset {
 		return 0, false
 	}
-	return int(p.program.results[slot]), true
+	return int(p.results[slot]), true
 }
 
 // Wait reaps the process when it has ended, and gives its exit code as a shell would: 128+n if signal n ended it.
@@ -93,11 +95,20 @@ type Options struct {
 // failed; the child is then dead and reaped. The caller must have locked its goroutine to its thread
 // and keep that thread for as long as the program should live, if the plan sets PR_SET_PDEATHSIG.
 func (p *Plan) Run(o Options) (*Process, error) {
-	g, err := p.compile(o.Inputs)
-	if err != nil {
+	g := &program{plan: p, slots: names{}}
+	for name := range o.Inputs {
+		g.slots.add(name)
+	}
+	if err := p.check(g.slots); err != nil {
 		return nil, err
 	}
-	defer g.keep.Unpin()
+	if err := g.open(); err != nil {
+		return nil, err
+	}
+	defer g.release()
+	if err := g.compile(o.Inputs); err != nil {
+		return nil, err
+	}
 	ends, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("making a socket pair between parent and child: %w", err)
@@ -115,7 +126,7 @@ func (p *Plan) Run(o Options) (*Process, error) {
 	if err != nil && r.pid > 0 {
 		unix.Kill(r.pid, unix.SIGKILL)
 		reap(r.pid)
-		unix.Close(int(g.pidfd))
+		unix.Close(int(*g.pidfd))
 	}
 	return proc, err
 }
@@ -126,7 +137,7 @@ type runner struct {
 	options          Options
 	socket, childEnd int
 	pid              int
-	report           report
+	said             report
 	iov              unix.Iovec
 	message          unix.Msghdr
 	ancillary        [40]byte // one SCM_CREDENTIALS (unix(7)): a struct cmsghdr and a struct ucred
@@ -159,7 +170,7 @@ func (r *runner) run() (*Process, error) {
 	if err := r.listen(running); err != nil {
 		return nil, err
 	}
-	return &Process{Pid: r.pid, PidFD: int(r.pidfd), program: r.program}, nil
+	return &Process{Pid: r.pid, PidFD: int(*r.pidfd), slots: r.slots, results: slices.Clone(r.results)}, nil
 }
 
 // first tells whether operation i is the one right after clone, for which the child need not wait.
@@ -211,7 +222,7 @@ func (r *runner) perform(c Call) (skipped bool, errno unix.Errno, detail string,
 			return false, unix.EIO, err.Error(), nil
 		}
 		return false, 0, "", nil
-	case "clone", "clone3":
+	case "clone3":
 		return false, r.clone(&in), "", nil
 	}
 	if c.Name == "write" && c.Args[1].kind == argConcat {
@@ -236,27 +247,19 @@ func (r *runner) missing(c Call) bool {
 	if c.If != "" && r.results[r.slots[c.If]] == unset || c.Unless != "" && r.results[r.slots[c.Unless]] != unset {
 		return true
 	}
-	args := c.Args
-	if c.Program != nil {
-		args = append(args[:len(args):len(args)], c.Program.Stdin)
-	}
-	for _, a := range args {
-		for part := range a.all() {
-			if part.kind == argRef && r.results[r.slots[part.text]] == unset {
-				return true
-			}
+	lacks := func(a Arg) bool { return a.kind == argRef && r.results[r.slots[a.text]] == unset }
+	for _, a := range c.Args {
+		if lacks(a) || slices.ContainsFunc(a.parts(), lacks) {
+			return true
 		}
 	}
-	return false
+	return c.Program != nil && (lacks(c.Program.Stdin) || slices.ContainsFunc(c.Program.Stdin.parts(), lacks))
 }
 
 func (r *runner) clone(in *instruction) unix.Errno {
-	c := &child{
-		code: r.code, results: r.results, timed: r.options.Timed != nil,
-		socket: uintptr(r.childEnd), other: uintptr(r.socket),
-	}
-	c.spare, c.page = c.unneeded(r.program), uintptr(unix.Getpagesize())
-	pid, errno := c.fork(in)
+	r.child.timed, r.child.socket, r.child.other = r.options.Timed != nil, uintptr(r.childEnd), uintptr(r.socket)
+	r.withhold(unsafe.Pointer(r))
+	pid, errno := r.child.fork(in, r.stack)
 	if errno != 0 {
 		return errno
 	}
@@ -269,7 +272,7 @@ func (r *runner) clone(in *instruction) unix.Errno {
 // keepClone stores what clone returned, which the child's own copy of the results doesn't have.
 func (r *runner) keepClone() {
 	r.results[r.slots["child"]] = int64(r.pid)
-	r.results[r.slots["pidfd"]] = int64(r.pidfd)
+	r.results[r.slots["pidfd"]] = int64(*r.pidfd)
 }
 
 // passOn gives the child its turn, with all results so far.
@@ -293,7 +296,7 @@ func (r *runner) died() error {
 func (r *runner) listen(until int32) error {
 	announced := false
 	for {
-		n, sender, err := r.receive(unsafe.Slice((*byte)(unsafe.Pointer(&r.report)), reports))
+		n, sender, err := r.receive(unsafe.Slice((*byte)(unsafe.Pointer(&r.said)), reports))
 		if err != nil {
 			return err
 		}
@@ -303,7 +306,7 @@ func (r *runner) listen(until int32) error {
 		if n == 0 {
 			return ErrDied
 		}
-		switch m := r.report; m.kind {
+		switch m := r.said; m.kind {
 		case failed:
 			return r.failure(m)
 		case timed:
@@ -344,8 +347,8 @@ func (r *runner) follow(pid int) error {
 	if err != nil {
 		return fmt.Errorf("opening process %d: %w", pid, err)
 	}
-	unix.Close(int(r.pidfd))
-	r.pidfd = int32(fd)
+	unix.Close(int(*r.pidfd))
+	*r.pidfd = int32(fd)
 	reap(first)
 	r.keepClone()
 	return nil
@@ -360,7 +363,7 @@ func reap(pid int) {
 	}
 }
 
-// receive takes one message, and who has sent it, as a pid out here. All that it needs is there since before the fork, after which each new page would have to be copied.
+// receive takes one message, and who has sent it, as a pid out here.
 func (r *runner) receive(b []byte) (n, sender int, err error) {
 	if len(b) > 0 {
 		r.iov.Base = &b[0]

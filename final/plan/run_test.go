@@ -306,7 +306,7 @@ func TestWriteJSON(t *testing.T) {
 	if err := p.WriteJSON(&b, timings); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{`"actor": "child"`, `"why": "why"`, `"step": "02-pid"`, `"us": 1500`, `"error": "no such file or directory"`, `"skipped": true`, `"call": "child = clone(CLONE_PIDFD|SIGCHLD, NULL, &pidfd)"`} {
+	for _, want := range []string{`"actor": "child"`, `"why": "why"`, `"step": "02-pid"`, `"us": 1500`, `"error": "no such file or directory"`, `"skipped": true`, `"call": "child = clone3({flags=CLONE_PIDFD|CLONE_CLEAR_SIGHAND, pidfd=&pidfd, exit_signal=SIGCHLD}, 88)"`} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("the JSON lacks %s:\n%s", want, b.String())
 		}

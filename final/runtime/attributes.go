@@ -3,6 +3,7 @@ package runtime
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -99,20 +100,21 @@ func (a *attributes) compile() (err error) {
 	return err
 }
 
-var rlimits = map[string]int{
-	"RLIMIT_AS": unix.RLIMIT_AS, "RLIMIT_CORE": unix.RLIMIT_CORE, "RLIMIT_CPU": unix.RLIMIT_CPU, "RLIMIT_DATA": unix.RLIMIT_DATA,
-	"RLIMIT_FSIZE": unix.RLIMIT_FSIZE, "RLIMIT_LOCKS": unix.RLIMIT_LOCKS, "RLIMIT_MEMLOCK": unix.RLIMIT_MEMLOCK, "RLIMIT_MSGQUEUE": unix.RLIMIT_MSGQUEUE,
-	"RLIMIT_NICE": unix.RLIMIT_NICE, "RLIMIT_NOFILE": unix.RLIMIT_NOFILE, "RLIMIT_NPROC": unix.RLIMIT_NPROC, "RLIMIT_RSS": unix.RLIMIT_RSS,
-	"RLIMIT_RTPRIO": unix.RLIMIT_RTPRIO, "RLIMIT_RTTIME": unix.RLIMIT_RTTIME, "RLIMIT_SIGPENDING": unix.RLIMIT_SIGPENDING, "RLIMIT_STACK": unix.RLIMIT_STACK,
+// resources are what limits are for, by number (getrlimit(2)).
+var resources = [...]string{
+	unix.RLIMIT_CPU: "RLIMIT_CPU", unix.RLIMIT_FSIZE: "RLIMIT_FSIZE", unix.RLIMIT_DATA: "RLIMIT_DATA", unix.RLIMIT_STACK: "RLIMIT_STACK", unix.RLIMIT_CORE: "RLIMIT_CORE",
+	unix.RLIMIT_RSS: "RLIMIT_RSS", unix.RLIMIT_NPROC: "RLIMIT_NPROC", unix.RLIMIT_NOFILE: "RLIMIT_NOFILE", unix.RLIMIT_MEMLOCK: "RLIMIT_MEMLOCK", unix.RLIMIT_AS: "RLIMIT_AS",
+	unix.RLIMIT_LOCKS: "RLIMIT_LOCKS", unix.RLIMIT_SIGPENDING: "RLIMIT_SIGPENDING", unix.RLIMIT_MSGQUEUE: "RLIMIT_MSGQUEUE", unix.RLIMIT_NICE: "RLIMIT_NICE",
+	unix.RLIMIT_RTPRIO: "RLIMIT_RTPRIO", unix.RLIMIT_RTTIME: "RLIMIT_RTTIME",
 }
 
 // rlimits are set by the child; in a user namespace, where raising a hard limit isn't possible, by the parent if it may.
 func (a *attributes) rlimits() error {
 	seen := map[string]bool{}
 	for _, r := range a.process.Rlimits {
-		number, ok := rlimits[r.Type]
+		number := slices.Index(resources[:], r.Type)
 		switch {
-		case !ok:
+		case number < 0:
 			return fmt.Errorf("process.rlimits: there is no %s (getrlimit(2))", r.Type)
 		case seen[r.Type]:
 			return fmt.Errorf("process.rlimits names %s twice", r.Type)
@@ -136,42 +138,43 @@ func (a *attributes) rlimits() error {
 	return nil
 }
 
+// Policies, their flags and the classes of disk use, each by number: that of a flag is its bit's.
 var (
-	policies = map[specs.LinuxSchedulerPolicy]uint32{
-		specs.SchedOther: unix.SCHED_NORMAL, specs.SchedFIFO: unix.SCHED_FIFO, specs.SchedRR: unix.SCHED_RR, specs.SchedBatch: unix.SCHED_BATCH,
-		specs.SchedISO: 4, specs.SchedIdle: unix.SCHED_IDLE, specs.SchedDeadline: unix.SCHED_DEADLINE,
+	policies = [...]specs.LinuxSchedulerPolicy{
+		unix.SCHED_NORMAL: specs.SchedOther, unix.SCHED_FIFO: specs.SchedFIFO, unix.SCHED_RR: specs.SchedRR, unix.SCHED_BATCH: specs.SchedBatch,
+		4: specs.SchedISO, unix.SCHED_IDLE: specs.SchedIdle, unix.SCHED_DEADLINE: specs.SchedDeadline,
 	}
-	schedulerFlags = map[specs.LinuxSchedulerFlag]uint64{
-		specs.SchedFlagResetOnFork: unix.SCHED_FLAG_RESET_ON_FORK, specs.SchedFlagReclaim: unix.SCHED_FLAG_RECLAIM, specs.SchedFlagDLOverrun: unix.SCHED_FLAG_DL_OVERRUN,
-		specs.SchedFlagKeepPolicy: unix.SCHED_FLAG_KEEP_POLICY, specs.SchedFlagKeepParams: unix.SCHED_FLAG_KEEP_PARAMS,
-		specs.SchedFlagUtilClampMin: unix.SCHED_FLAG_UTIL_CLAMP_MIN, specs.SchedFlagUtilClampMax: unix.SCHED_FLAG_UTIL_CLAMP_MAX,
+	schedulerFlags = [...]specs.LinuxSchedulerFlag{
+		specs.SchedFlagResetOnFork, specs.SchedFlagReclaim, specs.SchedFlagDLOverrun, specs.SchedFlagKeepPolicy, specs.SchedFlagKeepParams,
+		specs.SchedFlagUtilClampMin, specs.SchedFlagUtilClampMax,
 	}
-	ioClasses = map[specs.IOPriorityClass]int{specs.IOPRIO_CLASS_RT: 1, specs.IOPRIO_CLASS_BE: 2, specs.IOPRIO_CLASS_IDLE: 3}
+	ioClasses = [...]specs.IOPriorityClass{1: specs.IOPRIO_CLASS_RT, 2: specs.IOPRIO_CLASS_BE, 3: specs.IOPRIO_CLASS_IDLE}
 )
 
 // scheduling is how the processor and the disk are shared out: sched_setattr(2), ioprio_set(2).
 func (a *attributes) scheduling() error {
 	if s := a.process.Scheduler; s != nil {
-		policy, ok := policies[s.Policy]
-		if !ok {
+		policy := slices.Index(policies[:], s.Policy)
+		if policy < 0 {
 			return fmt.Errorf("process.scheduler: there is no policy %q (sched(7))", s.Policy)
 		}
 		var flags uint64
 		for _, f := range s.Flags {
-			if schedulerFlags[f] == 0 {
+			bit := slices.Index(schedulerFlags[:], f)
+			if bit < 0 {
 				return fmt.Errorf("process.scheduler: there is no flag %q (sched_setattr(2))", f)
 			}
-			flags |= schedulerFlags[f]
+			flags |= 1 << bit
 		}
 		num := func(n uint64) plan.Arg { return plan.Int(int(n)) }
-		attr := plan.Struct(string("{"+s.Policy+"}"), plan.U32(plan.Int(48)), plan.U32(plan.Int(int(policy))), plan.U64(num(flags)),
+		attr := plan.Struct(string("{"+s.Policy+"}"), plan.U32(plan.Int(48)), plan.U32(plan.Int(policy)), plan.U64(num(flags)),
 			plan.U32(plan.Int(int(s.Nice))), plan.U32(plan.Int(int(s.Priority))), plan.U64(num(s.Runtime)), plan.U64(num(s.Deadline)), plan.U64(num(s.Period)))
 		a.plan.Add(plan.Op{Actor: plan.Child, What: "setting the scheduler to " + string(s.Policy), Why: "when it runs, and who waits meanwhile (sched(7))", Calls: []plan.Call{
 			{Name: "sched_setattr", Args: []plan.Arg{plan.Int(0), attr, plan.Int(0)}}}})
 	}
 	if io := a.process.IOPriority; io != nil {
-		class, ok := ioClasses[io.Class]
-		if !ok || io.Priority < 0 || io.Priority > 7 {
+		class := slices.Index(ioClasses[:], io.Class)
+		if class < 1 || io.Priority < 0 || io.Priority > 7 {
 			return fmt.Errorf("process.ioPriority: %s %d: the class is IOPRIO_CLASS_RT, BE or IDLE, the priority from 0 to 7", io.Class, io.Priority)
 		}
 		a.plan.Add(plan.Op{Actor: plan.Child, What: fmt.Sprintf("setting the I/O priority to %s, %d", io.Class, io.Priority), Calls: []plan.Call{

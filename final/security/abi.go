@@ -22,25 +22,30 @@ type abi struct {
 // x32Bit tells a call of x32 from one of x86-64, whose token it shares. Arguments of both come in the same 64-bit registers.
 const x32Bit = 1 << 30
 
-// machines are the ways of each GOARCH; the first is its own.
-var machines = map[string][]abi{
-	"amd64": {
-		{arch: specs.ArchX86_64, column: columnAMD64, token: unix.AUDIT_ARCH_X86_64, last: x32Bit},
-		{arch: specs.ArchX32, column: columnX32, token: unix.AUDIT_ARCH_X86_64, bit: x32Bit, last: 1 << 32},
-		{arch: specs.ArchX86, column: column386, token: unix.AUDIT_ARCH_I386, narrow: true, last: 1 << 32},
-	},
-	"arm64": {
-		{arch: specs.ArchAARCH64, column: columnARM64, token: unix.AUDIT_ARCH_AARCH64, last: 1 << 32},
-		{arch: specs.ArchARM, column: columnARM, token: unix.AUDIT_ARCH_ARM, narrow: true, last: 0xf0000}, // __ARM_NR_BASE
-	},
+// machine are the ways of a GOARCH; the first is its own. It is nil for one that isn't known.
+func machine(goarch string) []abi {
+	switch goarch {
+	case "amd64":
+		return []abi{
+			{arch: specs.ArchX86_64, column: columnAMD64, token: unix.AUDIT_ARCH_X86_64, last: x32Bit},
+			{arch: specs.ArchX32, column: columnX32, token: unix.AUDIT_ARCH_X86_64, bit: x32Bit, last: 1 << 32},
+			{arch: specs.ArchX86, column: column386, token: unix.AUDIT_ARCH_I386, narrow: true, last: 1 << 32},
+		}
+	case "arm64":
+		return []abi{
+			{arch: specs.ArchAARCH64, column: columnARM64, token: unix.AUDIT_ARCH_AARCH64, last: 1 << 32},
+			{arch: specs.ArchARM, column: columnARM, token: unix.AUDIT_ARCH_ARM, narrow: true, last: 0xf0000}, // __ARM_NR_BASE
+		}
+	}
+	return nil
 }
 
 // choose picks the machine's ways that a configuration lists. The first is always among them, as libseccomp has it. What another kind of machine
 // would run can't run here, so it needs no rules; a name that is no architecture at all is an error.
-func choose(machine string, listed []specs.Arch) ([]abi, error) {
-	ways, ok := machines[machine]
-	if !ok {
-		return nil, fmt.Errorf("linux.seccomp: not supported on %s", machine)
+func choose(goarch string, listed []specs.Arch) ([]abi, error) {
+	ways := machine(goarch)
+	if ways == nil {
+		return nil, fmt.Errorf("linux.seccomp: not supported on %s", goarch)
 	}
 	for _, a := range listed {
 		if _, ok := strings.CutPrefix(string(a), "SCMP_ARCH_"); !ok {

@@ -91,7 +91,9 @@ func Bounding(p *plan.Plan, c *specs.LinuxCapabilities) (warnings []string, err 
 	keep := set(c.Bounding, &unknown)
 	op := plan.Op{Actor: plan.Child, What: "dropping capabilities from the bounding set", Step: step,
 		Why: "what isn't in it can't be had again, not even by a setuid program"}
-	for n, last := 0, lastCapability(); n <= last; n++ {
+	last := lastCapability()
+	op.Calls = make([]plan.Call, 0, last+1)
+	for n := range last + 1 {
 		if keep>>n&1 != 0 {
 			continue
 		}

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"runtime"
-	"slices"
 	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -20,7 +19,7 @@ type Filter struct {
 	// the plan's result [Listener] (seccomp_unotify(2)). It is empty if no rule asks for it.
 	Listener, Metadata string
 
-	program []unix.SockFilter
+	program []byte // an array of struct sock_filter, of instructionSize bytes each
 	flags   uint32
 	names   string // of the flags
 }
@@ -32,14 +31,14 @@ const Listener = "listener"
 // kernel may have them. The filter of a configuration without default and rules is nil, and installs nothing.
 func Compile(s *specs.LinuxSeccomp) (*Filter, error) { return compile(s, runtime.GOARCH) }
 
-func compile(s *specs.LinuxSeccomp, machine string) (*Filter, error) {
+func compile(s *specs.LinuxSeccomp, goarch string) (*Filter, error) {
 	if s.DefaultAction == "" && len(s.Syscalls) == 0 {
 		return nil, nil
 	}
 	if s.ListenerMetadata != "" && s.ListenerPath == "" {
 		return nil, fmt.Errorf("linux.seccomp.listenerMetadata needs linux.seccomp.listenerPath")
 	}
-	ways, err := choose(machine, s.Architectures)
+	ways, err := choose(goarch, s.Architectures)
 	if err != nil {
 		return nil, err
 	}
@@ -54,10 +53,11 @@ func compile(s *specs.LinuxSeccomp, machine string) (*Filter, error) {
 	if err := f.setFlags(s.Flags); err != nil {
 		return nil, err
 	}
-	f.program = p.assemble(ways)
-	if len(f.program) > unix.BPF_MAXINSNS {
-		return nil, fmt.Errorf("linux.seccomp makes a filter of %d instructions; the kernel takes %d", len(f.program), unix.BPF_MAXINSNS)
+	program := p.assemble(ways)
+	if len(program) > unix.BPF_MAXINSNS {
+		return nil, fmt.Errorf("linux.seccomp makes a filter of %d instructions; the kernel takes %d", len(program), unix.BPF_MAXINSNS)
 	}
+	f.program = encode(program)
 	return f, nil
 }
 
@@ -132,11 +132,11 @@ func (f *Filter) Install(p *plan.Plan) {
 	if f == nil {
 		return
 	}
-	program := plan.Bytes("filter", encode(f.program))
+	length := len(f.program) / instructionSize
 	c := plan.Call{Name: "seccomp", Args: []plan.Arg{
 		plan.Sym("SECCOMP_SET_MODE_FILTER", unix.SECCOMP_SET_MODE_FILTER), plan.Sym(f.names, int(f.flags)),
-		plan.Struct(fmt.Sprintf("{%d instructions, filter}", len(f.program)),
-			plan.U16(plan.Int(len(f.program))), plan.U16(plan.Int(0)), plan.U32(plan.Int(0)), plan.U64(program))}} // struct sock_fprog
+		plan.Struct(fmt.Sprintf("{%d instructions, filter}", length), // struct sock_fprog
+			plan.U16(plan.Int(length)), plan.U16(plan.Int(0)), plan.U32(plan.Int(0)), plan.U64(plan.Bytes("filter", f.program)))}}
 	if f.Listener != "" {
 		c.Result = Listener
 	}
@@ -152,7 +152,7 @@ func (f *Filter) Save() []byte {
 	if f == nil || f.Listener != "" {
 		return nil
 	}
-	return append(fmt.Appendf(nil, "%s%d %s\n", saved, f.flags, f.names), encode(f.program)...)
+	return append(fmt.Appendf(nil, "%s%d %s\n", saved, f.flags, f.names), f.program...)
 }
 
 // Saved is a filter from what Save gave; nil if it isn't that.
@@ -160,18 +160,18 @@ func Saved(b []byte) *Filter {
 	rest, ok := bytes.CutPrefix(b, []byte(saved))
 	line, program, _ := bytes.Cut(rest, []byte("\n"))
 	f := &Filter{}
-	if _, err := fmt.Sscan(string(line), &f.flags, &f.names); !ok || err != nil || len(program) == 0 || len(program)%8 != 0 {
+	if _, err := fmt.Sscan(string(line), &f.flags, &f.names); !ok || err != nil || len(program) == 0 || len(program)%instructionSize != 0 {
 		return nil
 	}
-	for in := range slices.Chunk(program, 8) {
-		f.program = append(f.program, unix.SockFilter{Code: binary.NativeEndian.Uint16(in), Jt: in[2], Jf: in[3], K: binary.NativeEndian.Uint32(in[4:])})
-	}
+	f.program = program
 	return f
 }
 
+const instructionSize = 8
+
 // encode lays a program out as an array of struct sock_filter.
 func encode(program []unix.SockFilter) []byte {
-	b := make([]byte, 0, 8*len(program))
+	b := make([]byte, 0, instructionSize*len(program))
 	for _, in := range program {
 		b = binary.NativeEndian.AppendUint16(b, in.Code)
 		b = append(b, in.Jt, in.Jf)

@@ -35,12 +35,12 @@ var (
 func (d *dice) edge() uint64 { return edges[d.roll(len(edges))] }
 
 // profile throws a configuration of names.
-func (d *dice) profile(machine string, names []string) *specs.LinuxSeccomp {
+func (d *dice) profile(goarch string, names []string) *specs.LinuxSeccomp {
 	s := &specs.LinuxSeccomp{DefaultAction: allActions[d.roll(8)], ListenerPath: "/run/listener"}
 	if s.DefaultAction == specs.ActErrno && d.roll(2) == 1 {
 		s.DefaultErrnoRet = errno(uint(d.roll(200)))
 	}
-	for _, w := range machines[machine] {
+	for _, w := range machine(goarch) {
 		if d.roll(4) != 0 {
 			s.Architectures = append(s.Architectures, w.arch)
 		}
@@ -70,7 +70,7 @@ func (d *dice) profile(machine string, names []string) *specs.LinuxSeccomp {
 func errno(n uint) *uint { return &n }
 
 // calls are system calls worth asking about: each that the configuration names and its neighbours, with arguments on the edge of what it compares.
-func (d *dice) calls(s *specs.LinuxSeccomp, machine string, table map[string]numbers) []syscallData {
+func (d *dice) calls(s *specs.LinuxSeccomp, goarch string, table map[string]numbers) []syscallData {
 	var list []syscallData
 	ask := func(number, arch uint32) {
 		data := syscallData{number: number, arch: arch}
@@ -82,7 +82,7 @@ func (d *dice) calls(s *specs.LinuxSeccomp, machine string, table map[string]num
 		}
 		list = append(list, data)
 	}
-	for _, w := range machines[machine] {
+	for _, w := range machine(goarch) {
 		for _, number := range []uint32{0, 1000, 0xefffff, 0xf0000, 0xf0002, x32Bit, 1<<32 - 1} {
 			ask(number, w.token)
 		}
@@ -108,18 +108,18 @@ func (d *dice) calls(s *specs.LinuxSeccomp, machine string, table map[string]num
 }
 
 // check compares what a filter answers with a plain reading of its configuration.
-func check(t *testing.T, s *specs.LinuxSeccomp, machine string, table map[string]numbers, d *dice) {
+func check(t *testing.T, s *specs.LinuxSeccomp, goarch string, table map[string]numbers, d *dice) {
 	t.Helper()
-	f, err := compile(s, machine)
+	f, err := compile(s, goarch)
 	if err != nil && strings.Contains(err.Error(), "the kernel takes") {
 		return // the dice made it too long
 	}
 	if err != nil {
 		t.Fatalf("%v\n%+v", err, s)
 	}
-	for _, data := range d.calls(s, machine, table) {
-		got, err := interpret(f.program, data)
-		if want := expect(s, machine, table, data); err != nil || got != want {
+	for _, data := range d.calls(s, goarch, table) {
+		got, err := interpret(f.instructions(), data)
+		if want := expect(s, goarch, table, data); err != nil || got != want {
 			t.Fatalf("%+v: the filter answers %#x (%v), the configuration %#x\n%+v", data, got, err, want, s)
 		}
 	}
@@ -145,12 +145,12 @@ func TestFilterMeansWhatTheConfigurationSays(t *testing.T) {
 			thrown[i] = byte(random.Uint32())
 		}
 		d := &dice{thrown}
-		machine := []string{"amd64", "arm64"}[round%2]
+		goarch := []string{"amd64", "arm64"}[round%2]
 		few := names
 		if round%3 == 0 { // the same few names again and again, so that rules meet
 			few = []string{"socket", "ipc", "clone", "cacheflush", "socketcall", "rt_sigaction"}
 		}
-		check(t, d.profile(machine, few), machine, table, d)
+		check(t, d.profile(goarch, few), goarch, table, d)
 	}
 }
 
@@ -162,8 +162,8 @@ func FuzzFilter(f *testing.F) {
 	f.Add([]byte(strings.Repeat("\x03\x0b\x05\x07", 64)))
 	f.Fuzz(func(t *testing.T, thrown []byte) {
 		d := &dice{thrown}
-		machine := []string{"amd64", "arm64"}[d.roll(2)]
-		check(t, d.profile(machine, names), machine, table, d)
+		goarch := []string{"amd64", "arm64"}[d.roll(2)]
+		check(t, d.profile(goarch, names), goarch, table, d)
 	})
 }
 
@@ -188,7 +188,7 @@ func TestFilterOfUnknownCalls(t *testing.T) {
 		{"read of the 386", syscallData{number: 3, arch: unix.AUDIT_ARCH_I386}, unix.SECCOMP_RET_ALLOW},
 		{"read of another machine", syscallData{number: 3, arch: unix.AUDIT_ARCH_ARM}, unix.SECCOMP_RET_KILL_THREAD},
 	} {
-		if got, err := interpret(f.program, tc.data); err != nil || got != tc.want {
+		if got, err := interpret(f.instructions(), tc.data); err != nil || got != tc.want {
 			t.Errorf("%s: %#x, %v; want %#x", tc.what, got, err, tc.want)
 		}
 	}
@@ -229,7 +229,7 @@ func TestFilterCases(t *testing.T) {
 		{"a socket of family 40", unix.AUDIT_ARCH_X86_64, socket, 40, denied + 10},
 		{"a socket of family 1<<32+40", unix.AUDIT_ARCH_X86_64, socket, 1<<32 + 40, unix.SECCOMP_RET_ALLOW},
 	} {
-		got, err := interpret(f.program, syscallData{number: tc.nr, arch: tc.arch, args: [6]uint64{tc.arg}})
+		got, err := interpret(f.instructions(), syscallData{number: tc.nr, arch: tc.arch, args: [6]uint64{tc.arg}})
 		if err != nil || uint64(got) != tc.want {
 			t.Errorf("%s: %#x, %v; want %#x", tc.what, got, err, tc.want)
 		}
@@ -291,7 +291,7 @@ func TestSaved(t *testing.T) {
 	}
 	b := f.Save()
 	if got := Saved(b); !reflect.DeepEqual(got, f) {
-		t.Errorf("%d instructions came back as %+v", len(f.program), got)
+		t.Errorf("%d instructions came back as %+v", len(f.instructions()), got)
 	}
 	for _, other := range [][]byte{nil, {}, []byte(saved), b[:len(b)-1], b[1:], []byte("filter 2" + string(b[8:])), []byte(saved + "x y\n12345678")} {
 		if got := Saved(other); got != nil {

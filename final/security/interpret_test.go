@@ -15,6 +15,14 @@ type syscallData struct {
 	args         [6]uint64
 }
 
+// instructions are what a filter's program consists of.
+func (f *Filter) instructions() (list []unix.SockFilter) {
+	for in := range slices.Chunk(f.program, instructionSize) {
+		list = append(list, unix.SockFilter{Code: binary.NativeEndian.Uint16(in), Jt: in[2], Jf: in[3], K: binary.NativeEndian.Uint32(in[4:])})
+	}
+	return list
+}
+
 // interpret is classic BPF as the kernel runs it on a struct seccomp_data. It refuses whatever the kernel refuses when a filter is installed: other
 // instructions, jumps out of the program, an end without an answer.
 func interpret(c []unix.SockFilter, d syscallData) (uint32, error) {
@@ -61,14 +69,14 @@ func interpret(c []unix.SockFilter, d syscallData) (uint32, error) {
 var doors = findDoors(readTable())
 
 // expect reads a configuration plainly, one rule after the other, for one call. It knows nothing of spans and trees.
-func expect(s *specs.LinuxSeccomp, machine string, table map[string]numbers, d syscallData) uint32 {
+func expect(s *specs.LinuxSeccomp, goarch string, table map[string]numbers, d syscallData) uint32 {
 	byDefault := value(s.DefaultAction, s.DefaultErrnoRet)
-	listed := append([]specs.Arch{machines[machine][0].arch}, s.Architectures...)
+	listed := append([]specs.Arch{machine(goarch)[0].arch}, s.Architectures...)
 	var way *abi
-	for i, w := range machines[machine] {
-		x32 := machine == "amd64" && w.token == unix.AUDIT_ARCH_X86_64 && d.number != 1<<32-1
+	for i, w := range machine(goarch) {
+		x32 := goarch == "amd64" && w.token == unix.AUDIT_ARCH_X86_64 && d.number != 1<<32-1
 		if w.token == d.arch && slices.Contains(listed, w.arch) && (!x32 || d.number&x32Bit == w.bit) {
-			way = &machines[machine][i]
+			way = &machine(goarch)[i]
 			break
 		}
 	}

@@ -96,7 +96,7 @@ func askThread(seed uint64) string {
 	if err != nil {
 		return err.Error()
 	}
-	program := unix.SockFprog{Len: uint16(len(f.program)), Filter: &f.program[0]}
+	program := unix.SockFprog{Len: uint16(len(f.instructions())), Filter: &f.instructions()[0]}
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return err.Error()
 	}
@@ -106,7 +106,7 @@ func askThread(seed uint64) string {
 	table := readTable()
 	for name, number := range harmless {
 		for range 200 {
-			d := syscallData{number: uint32(number), arch: machines[runtime.GOARCH][0].token}
+			d := syscallData{number: uint32(number), arch: machine(runtime.GOARCH)[0].token}
 			for i := range d.args {
 				d.args[i] = edges[random.IntN(len(edges))]
 			}

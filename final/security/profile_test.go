@@ -1,7 +1,6 @@
 package security
 
 import (
-	"encoding/binary"
 	"errors"
 	"os"
 	"path/filepath"
@@ -67,30 +66,10 @@ func TestDefaultProfileInTheKernel(t *testing.T) {
 	}
 }
 
-// tiny is a program for the 386, all of it: it makes one system call and exits with its errno.
-func tiny(number, first uint32) []byte {
-	var b []byte
-	word := func(list ...uint32) {
-		for _, w := range list {
-			b = binary.LittleEndian.AppendUint32(b, w)
-		}
-	}
-	const base, header = 0x10000, 52 + 32
-	code := []byte{0xb8, 0, 0, 0, 0, 0xbb, 0, 0, 0, 0, 0x31, 0xc9, 0x31, 0xd2, 0xcd, 0x80, // mov eax, number; mov ebx, first; xor ecx, ecx; xor edx, edx; int 0x80
-		0xf7, 0xd8, 0x89, 0xc3, 0xb8, 1, 0, 0, 0, 0xcd, 0x80} // neg eax; mov ebx, eax; mov eax, 1 (exit); int 0x80
-	binary.LittleEndian.PutUint32(code[1:], number)
-	binary.LittleEndian.PutUint32(code[6:], first)
-	b = append(b, "\x7fELF\x01\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\x03\x00"...)
-	word(1, base+header, 52, 0, 0, 52|32<<16, 1, 0) // entry; program headers at 52, one of 32 bytes
-	size := uint32(header + len(code))
-	word(1, 0, base, base, size, size, 5, 0x1000) // PT_LOAD, to be read and executed
-	return append(b, code...)
-}
-
 // Programs of the 386 are held to the same on a machine of 64 bits, by their own numbers.
 func TestDefaultProfileForThe386(t *testing.T) {
-	if runtime.GOARCH != "amd64" {
-		script.Skip(t, "amd64", "only amd64 runs programs of the 386")
+	if runs, err := script.Holds("386"); err != nil || !runs {
+		script.Skip(t, "386", script.Reason("386"))
 	}
 	dir := t.TempDir()
 	for _, tc := range []struct {
@@ -106,13 +85,10 @@ func TestDefaultProfileForThe386(t *testing.T) {
 		{"keyctl", 288, 0, unix.EPERM},
 	} {
 		file := filepath.Join(dir, "tiny")
-		if err := os.WriteFile(file, tiny(tc.number, tc.first), 0o755); err != nil {
+		if err := os.WriteFile(file, script.Program386(tc.number, tc.first), 0o755); err != nil {
 			t.Fatal(err)
 		}
 		code, err := execute(t, file, "", calling("umask", plan.Mode(0)), NoNewPrivileges, compileDefault(t, DefaultCapabilities()).Install)
-		if errors.Is(err, unix.ENOEXEC) {
-			script.Skip(t, "386", "this kernel runs no programs of the 386 (CONFIG_IA32_EMULATION)")
-		}
 		if err != nil || code != int(tc.want) {
 			t.Errorf("%s: %d, %v; want %d", tc.what, code, err, tc.want)
 		}
@@ -174,7 +150,7 @@ func TestDefaultProfileForArm64(t *testing.T) {
 		{"a call that isn't there yet on arm", arm, 4000, 0, errNoSys},
 		{"a program of another machine", unix.AUDIT_ARCH_X86_64, 0, 0, unix.SECCOMP_RET_KILL_THREAD},
 	} {
-		if got, err := interpret(f.program, syscallData{number: tc.number, arch: tc.arch, args: [6]uint64{tc.arg}}); err != nil || got != tc.want {
+		if got, err := interpret(f.instructions(), syscallData{number: tc.number, arch: tc.arch, args: [6]uint64{tc.arg}}); err != nil || got != tc.want {
 			t.Errorf("%s: %#x, %v; want %#x", tc.what, got, err, tc.want)
 		}
 	}
@@ -215,6 +191,6 @@ func BenchmarkCompileDefaultProfile(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		b.ReportMetric(float64(len(f.program)), "instructions")
+		b.ReportMetric(float64(len(f.instructions())), "instructions")
 	}
 }

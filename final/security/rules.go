@@ -8,18 +8,34 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// actions are a filter's answers without their data; see seccomp(2), SECCOMP_RET_*.
-var actions = map[specs.LinuxSeccompAction]uint32{
-	specs.ActKill: unix.SECCOMP_RET_KILL_THREAD, specs.ActKillThread: unix.SECCOMP_RET_KILL_THREAD, specs.ActKillProcess: unix.SECCOMP_RET_KILL_PROCESS,
-	specs.ActTrap: unix.SECCOMP_RET_TRAP, specs.ActErrno: unix.SECCOMP_RET_ERRNO, specs.ActNotify: unix.SECCOMP_RET_USER_NOTIF,
-	specs.ActTrace: unix.SECCOMP_RET_TRACE, specs.ActLog: unix.SECCOMP_RET_LOG, specs.ActAllow: unix.SECCOMP_RET_ALLOW,
+// action is a filter's answer without its data; see seccomp(2), SECCOMP_RET_*.
+func action(a specs.LinuxSeccompAction) (uint32, bool) {
+	switch a {
+	case specs.ActKill, specs.ActKillThread:
+		return unix.SECCOMP_RET_KILL_THREAD, true
+	case specs.ActKillProcess:
+		return unix.SECCOMP_RET_KILL_PROCESS, true
+	case specs.ActTrap:
+		return unix.SECCOMP_RET_TRAP, true
+	case specs.ActErrno:
+		return unix.SECCOMP_RET_ERRNO, true
+	case specs.ActNotify:
+		return unix.SECCOMP_RET_USER_NOTIF, true
+	case specs.ActTrace:
+		return unix.SECCOMP_RET_TRACE, true
+	case specs.ActLog:
+		return unix.SECCOMP_RET_LOG, true
+	case specs.ActAllow:
+		return unix.SECCOMP_RET_ALLOW, true
+	}
+	return 0, false
 }
 
 const errNoSys = unix.SECCOMP_RET_ERRNO | uint32(unix.ENOSYS)
 
 // answer is an action with its errno, which is EPERM unless given.
 func answer(field string, a specs.LinuxSeccompAction, errno *uint) (uint32, error) {
-	n, ok := actions[a]
+	n, ok := action(a)
 	if !ok {
 		return 0, fmt.Errorf("%s: there is no %q", field, a)
 	}
@@ -129,7 +145,7 @@ func checkConditions(list []specs.LinuxSeccompArg) error {
 		if c.Index > 5 {
 			return fmt.Errorf(".args[%d].index: a system call has no argument %d", i, c.Index)
 		}
-		if _, ok := comparisons[c.Op]; !ok {
+		if _, ok := comparing(c.Op); !ok {
 			return fmt.Errorf(".args[%d].op: there is no %q", i, c.Op)
 		}
 	}

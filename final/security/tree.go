@@ -140,14 +140,23 @@ type comparison struct {
 	not        bool   // and whether it must fail
 }
 
-var comparisons = map[specs.LinuxSeccompOperator]comparison{
-	specs.OpEqualTo:      {lower: opEqual},
-	specs.OpMaskedEqual:  {lower: opEqual},
-	specs.OpNotEqual:     {lower: opEqual, not: true, more: true, less: true},
-	specs.OpGreaterThan:  {lower: opMore, more: true},
-	specs.OpGreaterEqual: {lower: opLeast, more: true},
-	specs.OpLessThan:     {lower: opLeast, not: true, less: true},
-	specs.OpLessEqual:    {lower: opMore, not: true, less: true},
+// comparing is how an operator compares, and whether there is such an operator.
+func comparing(o specs.LinuxSeccompOperator) (comparison, bool) {
+	switch o {
+	case specs.OpEqualTo, specs.OpMaskedEqual:
+		return comparison{lower: opEqual}, true
+	case specs.OpNotEqual:
+		return comparison{lower: opEqual, not: true, more: true, less: true}, true
+	case specs.OpGreaterThan:
+		return comparison{lower: opMore, more: true}, true
+	case specs.OpGreaterEqual:
+		return comparison{lower: opLeast, more: true}, true
+	case specs.OpLessThan:
+		return comparison{lower: opLeast, not: true, less: true}, true
+	case specs.OpLessEqual:
+		return comparison{lower: opMore, not: true, less: true}, true
+	}
+	return comparison{}, false
 }
 
 // compare goes on at yes if a condition holds, or else at no. The masked comparison is (argument & value) == valueTwo.
@@ -162,7 +171,7 @@ func (p *program) compare(a specs.LinuxSeccompArg, yes, no int, narrow bool) int
 		}
 		return no
 	}
-	how := comparisons[a.Op]
+	how, _ := comparing(a.Op)
 	offset := uint32(offsetArguments + 8*a.Index)
 	next := p.branch(how.lower, uint32(value), choose(!how.not), choose(how.not))
 	next = p.load(offset, uint32(mask), next)

@@ -26,6 +26,7 @@ var conditions = map[string]struct {
 	"cgroup2":  {isPureCgroup2, "this machine has cgroup v1 controllers; this check is about one with cgroup v2 only"},
 	"overlay":  {sync.OnceValue(mountsOverlay), "overlayfs can't be mounted here, not even in a user namespace (it takes Linux 5.11 or later)"},
 	"apparmor": {loadsAppArmor, "this kernel has AppArmor disabled, or apparmor_parser is missing (Debian's package apparmor)"},
+	"386":      {sync.OnceValue(runs386), "this kernel runs no programs of the 386 (CONFIG_IA32_EMULATION; some virtual machines have none)"},
 	"source":   {hasSource, "only the test binaries are here, without Stave's source or the go command"},
 }
 

@@ -19,6 +19,7 @@
 //	cgroup2       cgroup v2 and nothing else is mounted at /sys/fs/cgroup
 //	cgroup:NAME   this process may make a cgroup and set limits with that controller (memory, cpu, pids), v1 or v2
 //	apparmor      the kernel has AppArmor enabled, and apparmor_parser is installed
+//	386           the kernel runs 32-bit programs of the 386 (only on amd64, and not everywhere there)
 //	overlay       overlayfs can be mounted, inside a user namespace if need be
 //	source        Stave's source and the go command are here; not so where only the test binaries are
 //	exec:NAME     the program NAME is in the PATH

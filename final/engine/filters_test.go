@@ -1,4 +1,4 @@
-package security
+package engine
 
 import (
 	"os"
@@ -7,21 +7,23 @@ import (
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"stave/final/security"
 )
 
 func TestCompileCached(t *testing.T) {
-	s, err := DefaultProfile([]string{"CAP_CHOWN"})
+	s, err := security.DefaultProfile([]string{"CAP_CHOWN"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, err := Compile(s)
+	want, err := security.Compile(s)
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := filepath.Join(t.TempDir(), "filters")
 	same := func(when string) {
 		t.Helper()
-		if got, err := CompileCached(dir, s); err != nil || !reflect.DeepEqual(got, want) {
+		if got, err := compileCached(dir, s); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: the filter is another one (%v)", when, err)
 		}
 	}
@@ -37,7 +39,7 @@ func TestCompileCached(t *testing.T) {
 	same("again")
 
 	// It is what was kept that is taken, and only if it is whole.
-	other, err := Compile(&specs.LinuxSeccomp{DefaultAction: specs.ActAllow})
+	other, err := security.Compile(&specs.LinuxSeccomp{DefaultAction: specs.ActAllow})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,18 +71,18 @@ func TestCompileCachedWithout(t *testing.T) {
 	if err := os.WriteFile(nowhere, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if f, err := CompileCached(nowhere, &specs.LinuxSeccomp{DefaultAction: specs.ActAllow}); f == nil || err != nil {
+	if f, err := compileCached(nowhere, &specs.LinuxSeccomp{DefaultAction: specs.ActAllow}); f == nil || err != nil {
 		t.Errorf("where nothing can be kept: %v, %v", f, err)
 	}
 	dir := t.TempDir()
 	asking := &specs.LinuxSeccomp{DefaultAction: specs.ActAllow, ListenerPath: "/run/x", Syscalls: []specs.LinuxSyscall{{Names: []string{"mount"}, Action: specs.ActNotify}}}
-	if f, err := CompileCached(dir, asking); err != nil || f.Listener == "" {
+	if f, err := compileCached(dir, asking); err != nil || f.Listener == "" {
 		t.Errorf("with a listener: %v, %v", f, err)
 	}
-	if f, err := CompileCached(dir, &specs.LinuxSeccomp{DefaultAction: "SCMP_ACT_NONE"}); err == nil {
+	if f, err := compileCached(dir, &specs.LinuxSeccomp{DefaultAction: "SCMP_ACT_NONE"}); err == nil {
 		t.Errorf("what is no profile: %v", f)
 	}
-	if f, err := CompileCached(dir, nil); f != nil || err != nil {
+	if f, err := compileCached(dir, nil); f != nil || err != nil {
 		t.Errorf("no profile at all: %v, %v", f, err)
 	}
 	if files, _ := os.ReadDir(dir); len(files) > 0 {

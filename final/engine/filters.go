@@ -1,4 +1,4 @@
-package security
+package engine
 
 import (
 	"bytes"
@@ -12,12 +12,13 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"stave/final/plan"
+	"stave/final/security"
 )
 
-// CompileCached is [Compile], and keeps what it made in the directory dir, which only we may write to: the same profile is compiled
+// compileCached is [security.Compile], and keeps what it made in the directory dir, which only we may write to: the same profile is compiled
 // once. A file there is named after what the filter was compiled from, and ends with the digest of the rest of it; one that is
 // damaged is made anew. A filter that can't be kept is no error.
-func CompileCached(dir string, s *specs.LinuxSeccomp) (*Filter, error) {
+func compileCached(dir string, s *specs.LinuxSeccomp) (*security.Filter, error) {
 	if s == nil {
 		return nil, nil
 	}
@@ -28,7 +29,7 @@ func CompileCached(dir string, s *specs.LinuxSeccomp) (*Filter, error) {
 			return f, nil
 		}
 	}
-	f, err := Compile(s)
+	f, err := security.Compile(s)
 	if kept := f.Save(); kept != nil {
 		sum := sha256.Sum256(kept)
 		keep(name, append(kept, sum[:]...))
@@ -37,7 +38,7 @@ func CompileCached(dir string, s *specs.LinuxSeccomp) (*Filter, error) {
 }
 
 // checked is the filter in a file, or nil if it isn't whole.
-func checked(b []byte) *Filter {
+func checked(b []byte) *security.Filter {
 	end := len(b) - sha256.Size
 	if end < 0 {
 		return nil
@@ -45,7 +46,7 @@ func checked(b []byte) *Filter {
 	if sum := sha256.Sum256(b[:end]); !bytes.Equal(sum[:], b[end:]) {
 		return nil
 	}
-	return Saved(b[:end])
+	return security.Saved(b[:end])
 }
 
 // keep writes a file, whole or not at all. Two that write the same one at once write the same.
@@ -76,7 +77,6 @@ func content(s *specs.LinuxSeccomp) []byte {
 		}
 		number(uint64(*n))
 	}
-	word(saved)
 	word(runtime.GOARCH)
 	word(string(s.DefaultAction))
 	optional(s.DefaultErrnoRet)
