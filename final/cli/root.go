@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
 	"stave/final/engine"
 	"stave/final/plan"
+	"stave/final/runtime"
 )
 
 // The exit codes of Docker for what isn't the program's own doing.
@@ -79,7 +81,9 @@ func hint(err error) string {
 	}
 	name := failed.Call.Name
 	switch {
-	case name == "clone" && (failed.Errno == unix.EPERM || failed.Errno == unix.ENOSPC), failed.Op.Step == "08-user" && failed.Op.Actor == plan.Parent:
+	case failed.Call.Clones() && failed.Errno == unix.ENOSYS:
+		return "this is inside of a container whose seccomp filter knows no clone3(2): start that one with --privileged, or work outside of it"
+	case failed.Call.Clones() && (failed.Errno == unix.EPERM || failed.Errno == unix.ENOSPC), failed.Op.Step == "08-user" && failed.Op.Actor == plan.Parent:
 		return `this machine may not allow user namespaces: "stave doctor" says why and how to change it; as root it works without them`
 	case name == "execve" && failed.Errno == unix.ENOEXEC:
 		return "the program is for another kind of machine, or a script without a first line such as #!/bin/sh"
@@ -119,10 +123,15 @@ It needs no daemon and no root: an ordinary user gets a user namespace.`,
   stave run toolbox ps                    its process list
   stave run --explain toolbox true        the list of system calls that makes one
   stave doctor                            what this machine can do`,
+		Version:       "x", // its text is the template's
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	if slices.Contains(os.Args, "--version") || slices.Contains(os.Args, "-v") {
+		number, commit := runtime.Version()
+		c.SetVersionTemplate(fmt.Sprintf("stave version %s, commit %s\n", number, commit))
 	}
 	c.PersistentFlags().StringVar(&r.dir, "root", os.Getenv("STAVE_ROOT"), "`directory` for images and containers (default: /var/lib/stave, or for an ordinary user ~/.local/share/stave)")
 	c.CompletionOptions.HiddenDefaultCmd = true

@@ -67,9 +67,12 @@ func keep(name string, b []byte) {
 // content is all that a filter depends on, as text in which nothing can be taken for something else. Package json takes longer for
 // it than compiling does.
 func content(s *specs.LinuxSeccomp) []byte {
-	b := make([]byte, 0, 16<<10)
-	word := func(text string) { b = append(strconv.AppendQuote(b, text), ' ') }
+	b := make([]byte, 0, 12<<10)
 	number := func(n uint64) { b = append(strconv.AppendUint(b, n, 10), ' ') }
+	word := func(text string) {
+		number(uint64(len(text)))
+		b = append(b, text...)
+	}
 	optional := func(n *uint) {
 		if n == nil {
 			word("none")

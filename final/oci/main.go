@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -111,15 +110,7 @@ A bundle is a directory with config.json and a root filesystem. A container is a
 
 // version is in the form that Docker and containerd parse.
 func version() string {
-	number, commit := "(devel)", "unknown"
-	if info, ok := debug.ReadBuildInfo(); ok {
-		number = info.Main.Version
-		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" {
-				commit = s.Value
-			}
-		}
-	}
+	number, commit := runtime.Version()
 	return fmt.Sprintf("stave-oci version %s\ncommit: %s\nspec: %s\n", number, commit, specs.Version)
 }
 

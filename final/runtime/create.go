@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -103,7 +104,7 @@ func (r Root) plan(id string, o Options, detached, gated bool) (*making, error) 
 	if err != nil {
 		return nil, err
 	}
-	gated = gated || i.Hooks != nil && len(i.Hooks.StartContainer) > 0
+	gated = gated || spec.Hooks != nil && len(spec.Hooks.StartContainer) > 0
 	if err := preserved(listenFDs() + o.PreserveFDs); err != nil {
 		return nil, err
 	}
@@ -117,7 +118,12 @@ func (r Root) plan(id string, o Options, detached, gated bool) (*making, error) 
 	for _, warning := range m.planned.Warnings {
 		o.Warn(errors.New(warning))
 	}
-	i.Cgroups, i.Unit = m.planned.Cgroup.Dirs(), m.planned.Cgroup.Unit()
+	i.Cgroups = m.planned.Cgroup.Dirs()
+	if u := m.planned.Cgroup.Unit(); u != nil {
+		if i.Unit, err = json.Marshal(u); err != nil {
+			return nil, err
+		}
+	}
 	m.addRecord()
 	return m, nil
 }
@@ -136,7 +142,7 @@ func newInstance(dir, id, bundle string, spec *specs.Spec) *Instance {
 		}
 	}
 	if h := spec.Hooks; h != nil {
-		i.Hooks = &specs.Hooks{StartContainer: h.StartContainer, Poststart: h.Poststart, Poststop: h.Poststop}
+		i.Hooks, _ = json.Marshal(specs.Hooks{StartContainer: h.StartContainer, Poststart: h.Poststart, Poststop: h.Poststop}) // strings and numbers
 	}
 	i.SharedPID = spec.Linux == nil || !slices.Contains(spec.Linux.Namespaces, specs.LinuxNamespace{Type: specs.PIDNamespace})
 	return i

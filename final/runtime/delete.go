@@ -70,10 +70,12 @@ func (i *Instance) destroy(warn func(error)) error {
 	if err := cgroup.Remove(i.Cgroups); err != nil {
 		return err
 	}
-	if i.Unit != nil { // systemd may have seen already that nothing is in it any more
-		if err := i.Unit.Stop(); err != nil {
-			return err
-		}
+	unit, err := i.unit()
+	if err == nil && unit != nil {
+		err = unit.Stop() // systemd may have seen already that nothing is in it any more
+	}
+	if err != nil {
+		return err
 	}
 	if err := mount.Detach(i.path(mountDir)); err != nil {
 		return err

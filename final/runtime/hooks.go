@@ -77,11 +77,12 @@ func (i *Instance) runHook(h specs.Hook, status specs.ContainerState, pid, pidfd
 
 // poststop runs those hooks one and all; one that fails is a warning (runtime.md, "Lifecycle").
 func (i *Instance) poststop(warn func(error)) {
-	if i.Hooks == nil {
-		return
+	h, err := i.laterHooks()
+	if err != nil && warn != nil {
+		warn(err)
 	}
-	for n := range i.Hooks.Poststop {
-		if err := i.runHooks("poststop", i.Hooks.Poststop[n:n+1], specs.StateStopped, 0, -1); err != nil && warn != nil {
+	for n := range h.Poststop {
+		if err := i.runHooks("poststop", h.Poststop[n:n+1], specs.StateStopped, 0, -1); err != nil && warn != nil {
 			warn(err)
 		}
 	}

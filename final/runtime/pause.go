@@ -49,7 +49,11 @@ func (r Root) Update(id string, resources *specs.LinuxResources) error {
 	if err != nil {
 		return err
 	}
-	return i.cgroup().Update(layout, resources, i.Unit)
+	unit, err := i.unit()
+	if err != nil {
+		return err
+	}
+	return i.cgroup().Update(layout, resources, unit)
 }
 
 // Cgroup is what the container uses and may use. It fails where the container has none, as it may without root.

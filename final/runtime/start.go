@@ -47,22 +47,24 @@ func (i *Instance) start(warn func(error)) error {
 }
 
 func (i *Instance) afterStart() error {
-	if i.Hooks == nil {
-		return nil
+	h, err := i.laterHooks()
+	if err != nil {
+		return err
 	}
-	return i.runHooks("poststart", i.Hooks.Poststart, specs.StateRunning, i.Pid, -1)
+	return i.runHooks("poststart", h.Poststart, specs.StateRunning, i.Pid, -1)
 }
 
 func (i *Instance) beforeStart() error {
-	if i.Hooks == nil || len(i.Hooks.StartContainer) == 0 {
-		return nil
+	h, err := i.laterHooks()
+	if err != nil || len(h.StartContainer) == 0 {
+		return err
 	}
 	pidfd, err := i.open()
 	if err != nil {
 		return err
 	}
 	defer unix.Close(pidfd)
-	return i.runHooks("startContainer", i.Hooks.StartContainer, specs.StateCreated, innermostPid(i.Pid), pidfd)
+	return i.runHooks("startContainer", h.StartContainer, specs.StateCreated, innermostPid(i.Pid), pidfd)
 }
 
 // openGate writes the byte that the process waits for, and waits until the program runs: the process has the FIFO open until execve(2) closes it, and then the

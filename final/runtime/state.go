@@ -60,14 +60,15 @@ type record struct {
 	CreatorStart uint64 `json:"creatorStart"`
 	// Cgroups are the directories it makes, written here before they are made.
 	Cgroups []string `json:"cgroups,omitempty"`
-	// Unit is what systemd has of it, if systemd makes the cgroups.
-	Unit *cgroup.Unit `json:"unit,omitempty"`
+	// Unit is a cgroup.Unit, what systemd has of it, if systemd makes the cgroups. It and Hooks are left to those few commands that want them: package json takes
+	// time for every type that it meets for the first time.
+	Unit json.RawMessage `json:"unit,omitempty"`
 	// SharedPID says that its pid namespace is somebody else's, so that the kernel doesn't end all others with the first process.
 	SharedPID bool `json:"sharedPid,omitempty"`
 	// Nothing says that the configuration has no process: it can be created and not started.
 	Nothing bool `json:"nothing,omitempty"`
-	// Hooks are those that come after create.
-	Hooks *specs.Hooks `json:"hooks,omitempty"`
+	// Hooks is a specs.Hooks with those that come after create.
+	Hooks json.RawMessage `json:"hooks,omitempty"`
 }
 
 // An Instance is a container on record.
@@ -124,8 +125,7 @@ func Replace(name string, b []byte, mode fs.FileMode) error {
 }
 
 // A further is what a process that comes later goes by, as it was at create: later changes of the bundle's have no effect (runtime.md, "Create"). It is as little as that
-// takes: package json takes time for every type that it meets for the first time and for what it passes over, and Docker has a process run every few seconds to see
-// whether a container is well.
+// takes, because Docker has a process run every few seconds to see whether a container is well.
 type further struct {
 	Process     *specs.Process          `json:"process"`
 	UIDMappings []specs.LinuxIDMapping  `json:"uidMappings,omitempty"`
@@ -203,6 +203,28 @@ func (i *Instance) savedFilter() (*security.Filter, error) {
 		err = fmt.Errorf("%s is damaged", i.path(filterFile))
 	}
 	return f, err
+}
+
+// unit is what systemd has of the container; nil if that is nothing.
+func (i *Instance) unit() (u *cgroup.Unit, err error) {
+	if i.Unit != nil {
+		err = json.Unmarshal(i.Unit, &u)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the unit of container %s: %w", i.ID, err)
+	}
+	return u, nil
+}
+
+// laterHooks are those that come after create.
+func (i *Instance) laterHooks() (h specs.Hooks, err error) {
+	if i.Hooks != nil {
+		err = json.Unmarshal(i.Hooks, &h)
+	}
+	if err != nil {
+		return h, fmt.Errorf("reading the hooks of container %s: %w", i.ID, err)
+	}
+	return h, nil
 }
 
 // cgroup is the container's, found by the directories on record.
