@@ -123,7 +123,7 @@ It needs no daemon and no root: an ordinary user gets a user namespace.`,
   stave run toolbox ps                    its process list
   stave run --explain toolbox true        the list of system calls that makes one
   stave doctor                            what this machine can do`,
-		Version:       "x", // its text is the template's
+		Version:       "unread",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
@@ -131,7 +131,7 @@ It needs no daemon and no root: an ordinary user gets a user namespace.`,
 	}
 	if slices.Contains(os.Args, "--version") || slices.Contains(os.Args, "-v") {
 		number, commit := runtime.Version()
-		c.SetVersionTemplate(fmt.Sprintf("stave version %s, commit %s\n", number, commit))
+		c.Version = number + ", commit " + commit
 	}
 	c.PersistentFlags().StringVar(&r.dir, "root", os.Getenv("STAVE_ROOT"), "`directory` for images and containers (default: /var/lib/stave, or for an ordinary user ~/.local/share/stave)")
 	c.CompletionOptions.HiddenDefaultCmd = true

@@ -73,7 +73,7 @@ A bundle is a directory with config.json and a root filesystem. A container is a
   stave-oci run box                    make a container of the bundle here and wait for its end
   stave-oci plan                       the system calls that would make it
   stave-oci create box && stave-oci start box && stave-oci delete --force box`,
-		Version:           "x", // its text is the template's
+		Version:           "unread",
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		Args:              cobra.NoArgs,
@@ -102,16 +102,16 @@ A bundle is a directory with config.json and a root filesystem. A container is a
 		c.AddCommand(e.make(g))
 	}
 	if slices.Contains(args, "--version") || slices.Contains(args, "-v") {
-		c.SetVersionTemplate(version())
+		c.Version = version() // which takes a moment
 	}
 	c.SetArgs(args)
 	return c
 }
 
-// version is in the form that Docker and containerd parse.
+// version is in the form that Docker and containerd parse, after "stave-oci version". It is no template of cobra's: whoever sets one has the linker keep every method there is.
 func version() string {
 	number, commit := runtime.Version()
-	return fmt.Sprintf("stave-oci version %s\ncommit: %s\nspec: %s\n", number, commit, specs.Version)
+	return fmt.Sprintf("%s\ncommit: %s\nspec: %s", number, commit, specs.Version)
 }
 
 // global are the flags that come before the command.
