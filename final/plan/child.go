@@ -50,16 +50,19 @@ type child struct {
 
 // fork is clone3(2), after which the child carries out its half and the parent returns. The thread that calls it is the child's parent as
 // far as PR_SET_PDEATHSIG is concerned (prctl(2)).
-func (c *child) fork(in *instruction, stack uintptr) (int, unix.Errno) {
+func (g *program) fork(in *instruction) (int, unix.Errno) {
+	c := g.child
 	const blocks = unix.SIG_BLOCK // of no signal: this only asks which are blocked
 	if _, _, errno := syscall.RawSyscall6(unix.SYS_RT_SIGPROCMASK, blocks, 0, uintptr(unsafe.Pointer(&c.mask)), maskSize, 0, 0); errno != 0 {
 		return 0, errno
 	}
 	syscall.ForkLock.Lock()
+	defer syscall.ForkLock.Unlock()
+	g.inherit(unix.MADV_DONTFORK)
+	defer g.inherit(unix.MADV_DOFORK)
 	beforeFork() // blocks all signals
-	pid, errno := split(in.args[0], in.args[1], stack, c)
+	pid, errno := split(in.args[0], in.args[1], g.stack, c)
 	afterFork()
-	syscall.ForkLock.Unlock()
 	return int(pid), unix.Errno(errno)
 }
 

@@ -99,20 +99,20 @@ func placed[T any](l *layout, from []T) ([]T, error) {
 	return to, err
 }
 
-// withhold keeps from a child what it has no use for: the Go heap around p, and in a program of Go alone also what lies between the plan's memory and the program's arguments,
-// where the kernel maps what it is asked for. What the child doesn't have need not be copied, neither then nor page by page when one of the two writes to it, and
-// nobody can find the host's secrets in it (madvise(2), MADV_DONTFORK). Where the kernel won't, the child gets it.
-func (l *layout) withhold(p unsafe.Pointer) {
-	dontFork := func(from, to uintptr) {
+// inherit tells the kernel by MADV_DONTFORK to keep from a child what it has no use for, and by MADV_DOFORK not to (madvise(2)): the Go heap around the layout itself, and in a
+// program of Go alone also what lies between its memory and the program's arguments, where the kernel maps what it is asked for. What the child doesn't have need not be
+// copied, neither then nor page by page when one of the two writes to it, and nobody can find the host's secrets in it. Where the kernel won't, the child gets it.
+func (l *layout) inherit(advice int) {
+	advise := func(from, to uintptr) {
 		code := reflect.ValueOf(begin).Pointer() // of a position-independent program it may lie anywhere
 		if from < to && (code < from || code >= to) {
-			_, _, _ = unix.Syscall(unix.SYS_MADVISE, from, to-from, unix.MADV_DONTFORK) // ENOMEM is only about gaps
+			_, _, _ = unix.Syscall(unix.SYS_MADVISE, from, to-from, uintptr(advice)) // ENOMEM is only about gaps
 		}
 	}
-	heap := uintptr(p) &^ (arena - 1)
-	dontFork(heap, heap+arena)
+	heap := uintptr(unsafe.Pointer(l)) &^ (arena - 1)
+	advise(heap, heap+arena)
 	if alone && len(os.Args) > 0 {
 		arguments := uintptr(unsafe.Pointer(unsafe.StringData(os.Args[0])))
-		dontFork(uintptr(unsafe.Pointer(&l.memory[0]))+extent, arguments&^uintptr(unix.Getpagesize()-1))
+		advise(uintptr(unsafe.Pointer(&l.memory[0]))+extent, arguments&^uintptr(unix.Getpagesize()-1))
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"runtime"
 	"strings"
 	"testing"
@@ -322,5 +323,25 @@ func TestRunClearsHandlers(t *testing.T) {
 	}
 	if ws := wait(t, proc.Pid); ws.ExitStatus() != 7 {
 		t.Errorf("the program ended with %v", ws)
+	}
+}
+
+// Other forks of this program aren't changed: package syscall's own, which for a new user namespace copies the memory.
+func TestRunLeavesOtherForks(t *testing.T) {
+	if holds, err := script.Holds("userns"); err != nil || !holds {
+		script.Skip(t, "userns", script.Reason("userns"))
+	}
+	var p Plan
+	p.Clone(0, "", "", "")
+	p.Add(execve("/bin/true"))
+	proc, err := run(t, &p, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wait(t, proc.Pid)
+	cmd := exec.Command("/bin/true")
+	cmd.SysProcAttr = &unix.SysProcAttr{Cloneflags: unix.CLONE_NEWUSER}
+	if err := cmd.Run(); err != nil {
+		t.Errorf("a program in a new user namespace: %v", err)
 	}
 }

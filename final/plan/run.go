@@ -258,8 +258,7 @@ func (r *runner) missing(c Call) bool {
 
 func (r *runner) clone(in *instruction) unix.Errno {
 	r.child.timed, r.child.socket, r.child.other = r.options.Timed != nil, uintptr(r.childEnd), uintptr(r.socket)
-	r.withhold(unsafe.Pointer(r))
-	pid, errno := r.child.fork(in, r.stack)
+	pid, errno := r.fork(in)
 	if errno != 0 {
 		return errno
 	}
