@@ -99,9 +99,15 @@ func placed[T any](l *layout, from []T) ([]T, error) {
 	return to, err
 }
 
-// inherit tells the kernel by MADV_DONTFORK to keep from a child what it has no use for, and by MADV_DOFORK not to (madvise(2)): the Go heap around the layout itself, and in a
-// program of Go alone also what lies between its memory and the program's arguments, where the kernel maps what it is asked for. What the child doesn't have need not be
-// copied, neither then nor page by page when one of the two writes to it, and nobody can find the host's secrets in it. Where the kernel won't, the child gets it.
+// What a child can do without; withheld is how much of it this program keeps from its children.
+const (
+	heap     = 1 << iota // the Go heap around the layout itself
+	mappings             // what lies between its memory and the program's arguments, where the kernel maps what it is asked for
+	nothing  = 0
+)
+
+// inherit tells the kernel by MADV_DONTFORK to keep that from a child, and by MADV_DOFORK not to (madvise(2)). What the child doesn't have need not be copied, neither then nor
+// page by page when one of the two writes to it, and nobody can find the host's secrets in it. Where the kernel won't, the child gets it.
 func (l *layout) inherit(advice int) {
 	advise := func(from, to uintptr) {
 		code := reflect.ValueOf(begin).Pointer() // of a position-independent program it may lie anywhere
@@ -109,9 +115,11 @@ func (l *layout) inherit(advice int) {
 			_, _, _ = unix.Syscall(unix.SYS_MADVISE, from, to-from, uintptr(advice)) // ENOMEM is only about gaps
 		}
 	}
-	heap := uintptr(unsafe.Pointer(l)) &^ (arena - 1)
-	advise(heap, heap+arena)
-	if alone && len(os.Args) > 0 {
+	if withheld&heap != 0 {
+		from := uintptr(unsafe.Pointer(l)) &^ (arena - 1)
+		advise(from, from+arena)
+	}
+	if withheld&mappings != 0 && len(os.Args) > 0 {
 		arguments := uintptr(unsafe.Pointer(unsafe.StringData(os.Args[0])))
 		advise(uintptr(unsafe.Pointer(&l.memory[0]))+extent, arguments&^uintptr(unix.Getpagesize()-1))
 	}
