@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"slices"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
@@ -113,6 +112,7 @@ func (r *root) open() (*engine.Engine, error) {
 
 func command() *cobra.Command {
 	r := &root{}
+	version := false
 	c := &cobra.Command{
 		Use:   "stave",
 		Short: "Run containers, and see how they are made",
@@ -123,16 +123,19 @@ It needs no daemon and no root: an ordinary user gets a user namespace.`,
   stave run toolbox ps                    its process list
   stave run --explain toolbox true        the list of system calls that makes one
   stave doctor                            what this machine can do`,
-		Version:       "unread",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
-		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+		RunE: func(c *cobra.Command, _ []string) error {
+			if !version {
+				return c.Help()
+			}
+			number, commit := runtime.Version() // which takes a moment
+			_, err := fmt.Fprintf(c.OutOrStdout(), "stave version %s, commit %s\n", number, commit)
+			return err
+		},
 	}
-	if slices.Contains(os.Args, "--version") || slices.Contains(os.Args, "-v") {
-		number, commit := runtime.Version()
-		c.Version = number + ", commit " + commit
-	}
+	c.Flags().BoolVarP(&version, "version", "v", false, "version for stave")
 	c.PersistentFlags().StringVar(&r.dir, "root", os.Getenv("STAVE_ROOT"), "`directory` for images and containers (default: /var/lib/stave, or for an ordinary user ~/.local/share/stave)")
 	c.CompletionOptions.HiddenDefaultCmd = true
 	c.AddCommand(runCommand(r), pullCommand(r), imagesCommand(r), removeImageCommand(r), loadCommand(r), doctorCommand(r))
