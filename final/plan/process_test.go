@@ -328,9 +328,7 @@ func TestRunClearsHandlers(t *testing.T) {
 
 // Other forks of this program aren't changed: package syscall's own, which for a new user namespace copies the memory.
 func TestRunLeavesOtherForks(t *testing.T) {
-	if holds, err := script.Holds("userns"); err != nil || !holds {
-		script.Skip(t, "userns", script.Reason("userns"))
-	}
+	script.Need(t, "userns")
 	var p Plan
 	p.Clone(0, "", "", "")
 	p.Add(execve("/bin/true"))

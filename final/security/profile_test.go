@@ -68,9 +68,7 @@ func TestDefaultProfileInTheKernel(t *testing.T) {
 
 // Programs of the 386 are held to the same on a machine of 64 bits, by their own numbers.
 func TestDefaultProfileForThe386(t *testing.T) {
-	if runs, err := script.Holds("386"); err != nil || !runs {
-		script.Skip(t, "386", script.Reason("386"))
-	}
+	script.Need(t, "386")
 	dir := t.TempDir()
 	for _, tc := range []struct {
 		what          string
