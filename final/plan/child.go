@@ -37,7 +37,7 @@ const (
 // A child is everything the forked process may touch, prepared before the fork. It lies in the plan's memory, and so does all that it points to.
 type child struct {
 	code    []instruction
-	results []int64
+	results []int64 // by slot
 	socket  uintptr // the child's end
 	other   uintptr // the parent's end, to close
 	timed   bool

@@ -60,13 +60,11 @@ func (n names) add(name string) {
 type program struct {
 	plan *Plan
 	layout
-	child   *child
-	stack   uintptr // the top of the child's
-	slots   names
-	code    []instruction // the child's half
-	results []int64       // by slot
-	pidfd   *int32        // where clone puts it
-	fills   []fill        // of the instruction in the making
+	child *child
+	stack uintptr // the top of the child's
+	slots names
+	pidfd *int32 // where clone puts it
+	fills []fill // of the instruction in the making
 }
 
 // compile lays the plan out. Results of inputs are known from the start.
@@ -82,7 +80,7 @@ func (g *program) compile(inputs map[string]int) error {
 			if op.Actor == Child {
 				kind = await
 			}
-			g.code = append(g.code, instruction{kind: kind, op: int32(i)})
+			g.child.code = append(g.child.code, instruction{kind: kind, op: int32(i)})
 			next = op.Actor
 		}
 		if op.Actor == Parent && op.Calls[0].Clones() && i+1 < len(g.plan.Ops) {
@@ -97,10 +95,9 @@ func (g *program) compile(inputs map[string]int) error {
 				return fmt.Errorf("%s: %w", op.What, err)
 			}
 			in.op, in.call = int32(i), int32(j)
-			g.code = append(g.code, in)
+			g.child.code = append(g.child.code, in)
 		}
 	}
-	g.child.code, g.child.results = g.code, g.results
 	return nil
 }
 
@@ -123,17 +120,17 @@ func (g *program) furnish(inputs map[string]int) error {
 	if g.pidfd, err = one[int32](&g.layout); err != nil {
 		return err
 	}
-	if g.results, err = carve[int64](&g.layout, len(g.slots)); err != nil {
+	if g.child.results, err = carve[int64](&g.layout, len(g.slots)); err != nil {
 		return err
 	}
-	for i := range g.results {
-		g.results[i] = unset
+	for i := range g.child.results {
+		g.child.results[i] = unset
 	}
 	for name, n := range inputs {
-		g.results[g.slots[name]] = int64(n)
+		g.child.results[g.slots[name]] = int64(n)
 	}
-	g.code, err = carve[instruction](&g.layout, most)
-	g.code = g.code[:0]
+	g.child.code, err = carve[instruction](&g.layout, most)
+	g.child.code = g.child.code[:0]
 	return err
 }
 
@@ -249,7 +246,7 @@ func (g *program) join(a Arg) (string, error) {
 			b.WriteString(part.text)
 			continue
 		}
-		n := g.results[g.slots[part.text]]
+		n := g.child.results[g.slots[part.text]]
 		if n == unset {
 			return "", fmt.Errorf("plan: %s has no value", part.text)
 		}
@@ -260,10 +257,10 @@ func (g *program) join(a Arg) (string, error) {
 
 // resultBytes is the memory of the results, to be sent and received whole.
 func (g *program) resultBytes() []byte {
-	if len(g.results) == 0 {
+	if len(g.child.results) == 0 {
 		return nil
 	}
-	return unsafe.Slice((*byte)(unsafe.Pointer(&g.results[0])), len(g.results)*8)
+	return unsafe.Slice((*byte)(unsafe.Pointer(&g.child.results[0])), len(g.child.results)*8)
 }
 
 // Words is the memory of a structure made of 64-bit fields in the machine's byte order: open_how, mount_attr.

@@ -127,6 +127,8 @@ func checkCall(who Actor, c Call, known names) error {
 	switch {
 	case (c.Name == RunProgram || c.Name == CopyTree || c.Ask != nil) && who == Child:
 		return fmt.Errorf("%s: the child can't run programs or Go code", c.Name)
+	case c.Clones() && (c.Name == "clone3") != (who == Parent):
+		return fmt.Errorf("%s: the parent divides the list by clone3, the child forks once more by clone", c.Name)
 	case c.Name == LetGo && who == Parent:
 		return fmt.Errorf("only the child can leave")
 	case !real && c.Ask == nil && c.Name != RunProgram && c.Name != CopyTree && c.Name != LetGo:

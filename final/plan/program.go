@@ -20,7 +20,7 @@ func (r *runner) runProgram(c Call) (detail string, err error) {
 	for i, a := range c.Args {
 		switch a.kind {
 		case argRef:
-			argv[i] = fmt.Sprint(r.results[r.slots[a.text]])
+			argv[i] = fmt.Sprint(r.child.results[r.slots[a.text]])
 		default:
 			argv[i] = a.text
 		}

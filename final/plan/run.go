@@ -170,7 +170,7 @@ func (r *runner) run() (*Process, error) {
 	if err := r.listen(running); err != nil {
 		return nil, err
 	}
-	return &Process{Pid: r.pid, PidFD: int(*r.pidfd), slots: r.slots, results: slices.Clone(r.results)}, nil
+	return &Process{Pid: r.pid, PidFD: int(*r.pidfd), slots: r.slots, results: slices.Clone(r.child.results)}, nil
 }
 
 // first tells whether operation i is the one right after clone, for which the child need not wait.
@@ -215,7 +215,7 @@ func (r *runner) perform(c Call) (skipped bool, errno unix.Errno, detail string,
 	if err != nil {
 		return false, 0, "", err
 	}
-	fillIn(&in, r.results)
+	fillIn(&in, r.child.results)
 	switch c.Name {
 	case CopyTree:
 		if err := copyTree(int(in.args[0]), int(in.args[1])); err != nil {
@@ -237,17 +237,17 @@ func (r *runner) perform(c Call) (skipped bool, errno unix.Errno, detail string,
 		n, _, errno = unix.Syscall6(in.nr, in.args[0], in.args[1], in.args[2], in.args[3], in.args[4], in.args[5])
 	}
 	if errno == 0 && in.result >= 0 {
-		r.results[in.result] = int64(n)
+		r.child.results[in.result] = int64(n)
 	}
 	return false, errno, "", nil
 }
 
 // missing tells whether a call is to be passed over, because a result that it names isn't there or the one that it depends on isn't as it wants.
 func (r *runner) missing(c Call) bool {
-	if c.If != "" && r.results[r.slots[c.If]] == unset || c.Unless != "" && r.results[r.slots[c.Unless]] != unset {
+	if c.If != "" && r.child.results[r.slots[c.If]] == unset || c.Unless != "" && r.child.results[r.slots[c.Unless]] != unset {
 		return true
 	}
-	lacks := func(a Arg) bool { return a.kind == argRef && r.results[r.slots[a.text]] == unset }
+	lacks := func(a Arg) bool { return a.kind == argRef && r.child.results[r.slots[a.text]] == unset }
 	for _, a := range c.Args {
 		if lacks(a) || slices.ContainsFunc(a.parts(), lacks) {
 			return true
@@ -270,8 +270,8 @@ func (r *runner) clone(in *instruction) unix.Errno {
 
 // keepClone stores what clone returned, which the child's own copy of the results doesn't have.
 func (r *runner) keepClone() {
-	r.results[r.slots["child"]] = int64(r.pid)
-	r.results[r.slots["pidfd"]] = int64(*r.pidfd)
+	r.child.results[r.slots["child"]] = int64(r.pid)
+	r.child.results[r.slots["pidfd"]] = int64(*r.pidfd)
 }
 
 // passOn gives the child its turn, with all results so far.
@@ -309,7 +309,7 @@ func (r *runner) listen(until int32) error {
 		case failed:
 			return r.failure(m)
 		case timed:
-			in := r.code[m.at]
+			in := r.child.code[m.at]
 			r.options.Timed(Timing{Op: int(in.op), Call: int(in.call), Took: time.Duration(m.took), Errno: unix.Errno(m.errno), Skipped: m.skip != 0})
 		case running:
 			announced = true
@@ -331,9 +331,9 @@ func (r *runner) listen(until int32) error {
 // drop closes what nobody needs any more.
 func (r *runner) drop() {
 	for _, name := range r.plan.Drop {
-		if slot, ok := r.slots[name]; ok && r.results[slot] != unset {
-			unix.Close(int(r.results[slot]))
-			r.results[slot] = unset
+		if slot, ok := r.slots[name]; ok && r.child.results[slot] != unset {
+			unix.Close(int(r.child.results[slot]))
+			r.child.results[slot] = unset
 		}
 	}
 }
@@ -385,7 +385,7 @@ func (r *runner) receive(b []byte) (n, sender int, err error) {
 }
 
 func (r *runner) failure(m report) error {
-	in := r.code[m.at]
+	in := r.child.code[m.at]
 	op := r.plan.Ops[in.op]
 	return &Error{Op: op, Call: op.Calls[in.call], Errno: unix.Errno(m.errno)}
 }

@@ -219,6 +219,7 @@ func TestRunRefusesABrokenList(t *testing.T) {
 		"can't run programs":        {clone, child(Call{Name: RunProgram}), end},
 		"run programs or Go code":   {clone, child(Call{Name: "Method", Ask: func(int) error { return nil }}), end},
 		"one clone":                 {clone, clone, end},
+		"once more by clone":        {clone, child(Call{Name: "clone3"}), end},
 		"has no calls":              {clone, child(), end},
 		"has a NUL byte":            {clone, child(Call{Name: "chdir", Args: []Arg{Str("a\x00b")}}), end},
 		"the kernel takes six":      {clone, child(Call{Name: "close", Args: make([]Arg, 7)}), end},
