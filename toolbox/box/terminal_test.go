@@ -240,6 +240,17 @@ func TestCtrlCStopsTheCommandAndNotTheShell(t *testing.T) {
 	}
 }
 
+// TestAnInterruptedPartEndsTheLine, also if the last part of the pipeline wasn't reached by the key.
+func TestAnInterruptedPartEndsTheLine(t *testing.T) {
+	c := newShell(t)
+	c.enter("sh -c 'kill -INT $$' | cat; echo it\\'s reached\r")
+	c.expect("> ")
+	c.enter("echo status $?\r")
+	c.expect("\nstatus 130\r\n> ")
+	c.enter("sh -c 'kill -TERM $$' | cat; echo it\\'s reached\r")
+	c.expect("\nit's reached\r\n> ")
+}
+
 func TestJobControl(t *testing.T) {
 	c := newShell(t)
 	c.enter("sh -c 'echo ready; sleep 1000'\r")

@@ -171,11 +171,9 @@ func (s *shell) finished(j *job) error {
 	}
 	s.forget(j)
 	interrupted := s.signals.takeInterrupt() // it was the job's
-	var sig unix.Signal
-	if len(j.processes) > 0 && j.failed < 0 {
-		if last := s.children.state(j.processes[len(j.processes)-1]); last.status.Signaled() {
-			sig = last.status.Signal()
-		}
+	sig := s.endedBy(j)
+	if sig == unix.SIGINT {
+		s.status = max(s.status, signalled+int(sig))
 	}
 	if sig != 0 && s.editor != nil {
 		s.editor.restore() // it had no time to put the terminal in order
@@ -190,6 +188,22 @@ func (s *shell) finished(j *job) error {
 		fmt.Fprintln(s.file(2), ended(sig))
 	}
 	return nil
+}
+
+// endedBy returns the signal that ended a job: that of the last process; but SIGINT if any died of it, as in Bash. The key
+// can be pressed when the last isn't there yet, or has just seen the end of its input because another was quicker to die.
+func (s *shell) endedBy(j *job) unix.Signal {
+	var sig unix.Signal
+	for i, p := range j.processes {
+		state := s.children.state(p)
+		if state.status.Signal() == unix.SIGINT {
+			return unix.SIGINT
+		}
+		if last := i == len(j.processes)-1 && j.failed < 0; last && state.status.Signaled() {
+			sig = state.status.Signal()
+		}
+	}
+	return sig
 }
 
 // ended is how a shell says which signal ended a process.

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"os/signal"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -169,10 +170,12 @@ func (s *shell) runExitTrap() {
 	s.runTrap(action, "EXIT")
 }
 
-// dieOfInterrupt ends the process the way SIGINT does, so that whoever waits for it knows.
+// dieOfInterrupt ends the process the way SIGINT does, so that whoever waits for it knows. The signal is for this thread:
+// another might take it so late that this one has already ended the process with a status.
 func (s *shell) dieOfInterrupt() {
 	s.signals.reset(unix.SIGINT)
-	unix.Kill(os.Getpid(), unix.SIGINT)
+	runtime.LockOSThread()
+	unix.Tgkill(os.Getpid(), unix.Gettid(), unix.SIGINT)
 	// Process 1 survives that.
 	s.status = signalled + int(unix.SIGINT)
 }
