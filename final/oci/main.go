@@ -87,9 +87,7 @@ A bundle is a directory with config.json and a root filesystem. A container is a
 	f.StringVar(&g.logFormat, "log-format", "text", "`format` of what is written there: text or json")
 	f.BoolVar(&g.systemd, "systemd-cgroup", false, "let systemd make the cgroup; cgroupsPath is slice:prefix:name")
 	f.StringVar(&g.cgroupManager, "cgroup-manager", "", "`who` makes the cgroup: cgroupfs, systemd or disabled")
-	for _, ignored := range [][2]string{{"debug", "log more (there is no more: see run --explain)"}} {
-		f.Bool(ignored[0], false, ignored[1])
-	}
+	f.Bool("debug", false, "log more (there is no more: see run --explain)")
 	f.String("rootless", "auto", "whether a missing cgroup is an error; found out by itself")
 	f.String("log-level", "", "")
 	f.String("criu", "", "")

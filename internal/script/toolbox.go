@@ -15,6 +15,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
 
+	"stave/internal/files"
 	"stave/toolbox/rootfs"
 )
 
@@ -213,7 +214,7 @@ func copyTree(from, to string) error {
 			}
 			return os.Symlink(link, target)
 		default:
-			return copyFile(path, target, info.Mode())
+			return files.Copy(path, target, info.Mode())
 		}
 	})
 	if err != nil {
@@ -226,27 +227,6 @@ func copyTree(from, to string) error {
 		}
 	}
 	return nil
-}
-
-func copyFile(from, to string, mode fs.FileMode) error {
-	r, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	w, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	if _, err := io.Copy(w, r); err != nil {
-		w.Close()
-		return err
-	}
-	if err := w.Chmod(mode); err != nil {
-		w.Close()
-		return err
-	}
-	return w.Close()
 }
 
 // goEnvironment is what the go command needs to find its caches from a script, whose HOME is another.

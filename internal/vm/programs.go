@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"stave/internal/files"
 )
 
 // packages whose programs the tests find in the virtual machine as on any Debian machine.
@@ -84,7 +86,7 @@ func (c *copier) copy(file string) error {
 	if !info.Mode().IsRegular() {
 		return nil
 	}
-	if err := copyFile(file, filepath.Join(c.root, file), info.Mode()); err != nil {
+	if err := files.Copy(file, filepath.Join(c.root, file), info.Mode()); err != nil {
 		return err
 	}
 	needed, err := c.needs(file)

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"stave/internal/files"
 	"stave/internal/vm/guest"
 	"stave/internal/vm/protocol"
 	"stave/toolbox/rootfs"
@@ -86,7 +87,7 @@ func (s system) copySource() error {
 			return err
 		}
 		inside := filepath.Join(protocol.SourceDir, strings.TrimPrefix(path, s.module))
-		return copyFile(path, filepath.Join(s.root, inside), info.Mode()|0o444)
+		return files.Copy(path, filepath.Join(s.root, inside), info.Mode()|0o444)
 	})
 }
 

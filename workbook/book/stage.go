@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -15,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"stave/internal/files"
 	"stave/internal/host"
 )
 
@@ -108,8 +108,16 @@ func copyRepository(from, to string) error {
 		return err
 	}
 	for _, name := range names {
-		if err := copyFile(filepath.Join(from, name), filepath.Join(to, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err // one that git knows may have been removed
+		file := filepath.Join(from, name)
+		info, err := os.Stat(file)
+		if errors.Is(err, fs.ErrNotExist) { // git knows it all the same
+			continue
+		}
+		if err == nil && info.Mode().IsRegular() {
+			err = files.Copy(file, filepath.Join(to, name), info.Mode())
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return os.MkdirAll(to, 0o755)
@@ -141,30 +149,6 @@ func repositoryFiles(root string) ([]string, error) {
 		return nil
 	})
 	return names, err
-}
-
-func copyFile(from, to string) error {
-	r, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	info, err := r.Stat()
-	if err != nil || !info.Mode().IsRegular() {
-		return err
-	}
-	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-		return err
-	}
-	w, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, info.Mode().Perm())
-	if err != nil {
-		return err
-	}
-	if _, err := io.Copy(w, r); err != nil {
-		w.Close()
-		return err
-	}
-	return w.Close()
 }
 
 // run runs a command in the session for its kind of transcript and returns the lines that came out.
