@@ -113,6 +113,9 @@ func (c *child) run() {
 				continue
 			}
 			broken = true
+		case replace:
+			errno = c.makeWay(in)
+			broken = errno != 0
 		}
 		if broken {
 			break
@@ -138,6 +141,31 @@ func (c *child) run() {
 	}
 	c.say(failed, errno)
 	c.exit(in, errno)
+}
+
+// makeWay moves the socket to the parent if the call would close it. Of those that close_range(2) is to close, it is the first from then on, and stays.
+//
+//go:nosplit
+//go:norace
+func (c *child) makeWay(in *instruction) unix.Errno {
+	var n uintptr
+	var errno unix.Errno
+	switch {
+	case c.alone:
+	case in.nr == unix.SYS_DUP3 && in.args[1] == c.socket:
+		if n, _, errno = syscall.RawSyscall6(unix.SYS_FCNTL, c.socket, unix.F_DUPFD_CLOEXEC, c.socket+1, 0, 0, 0); errno == 0 {
+			c.socket = n
+		}
+	case in.nr == unix.SYS_CLOSE_RANGE && in.args[0] <= c.socket:
+		if in.args[0] < c.socket {
+			if n, _, errno = syscall.RawSyscall6(unix.SYS_DUP3, c.socket, in.args[0], unix.O_CLOEXEC, 0, 0, 0); errno != 0 {
+				break
+			}
+			c.socket = n
+		}
+		in.args[0]++
+	}
+	return errno
 }
 
 // final tells whether instruction i is the end: execve, exit, or the filter that is put in place right before it, which may not let us report any more.

@@ -39,6 +39,7 @@ const (
 	await        // wait for one's own turn
 	refork       // go on as another process
 	leave        // go on alone
+	replace      // do the call, which closes a descriptor that could be the child's own, or many
 )
 
 // names are the results of a plan, each with its slot.
@@ -146,6 +147,8 @@ func (g *program) instruction(c Call) (in instruction, err error) {
 		in.kind = leave
 	case c.Name == "clone":
 		in.kind = refork
+	case c.Name == "dup3", c.Name == "close_range" && c.Args[2].num&unix.CLOSE_RANGE_CLOEXEC == 0:
+		in.kind = replace
 	}
 	g.fills = g.fills[:0]
 	for i := range in.refs {

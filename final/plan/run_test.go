@@ -124,6 +124,31 @@ func TestRunNamesTheFailedOperation(t *testing.T) {
 }
 
 // The search of execvp(3): each directory in turn; a program that is there but can't be run explains more than one that isn't.
+// A child that puts something at every number, and then closes them all, still has its way to the parent.
+func TestRunKeepsTheChildsSocket(t *testing.T) {
+	var p Plan
+	p.Clone(0, "", "", "")
+	op := Op{Actor: Child, What: "leaving nothing open"}
+	for n := 3; n < 100; n++ {
+		op.Calls = append(op.Calls, Call{Name: "dup3", Args: []Arg{Ref("null"), Int(n), Sym("O_CLOEXEC", unix.O_CLOEXEC)}, Allow: []unix.Errno{unix.EINVAL}})
+	}
+	op.Calls = append(op.Calls, Call{Name: "close_range", Args: []Arg{Int(5), Sym("~0U", 1<<32-1), Int(0)}})
+	p.Add(op)
+	p.Add(Op{Actor: Parent, What: "listing what is open", Calls: []Call{
+		{Name: RunProgram, Args: []Arg{Str("/bin/sh"), Str("-c"), Str("ls /proc/$0/fd | tr '\\n' ' ' | grep '^0 1 2 3 4 5 $'"), Ref("child")}}}})
+	p.Add(Op{Actor: Child, What: "failing", Calls: []Call{{Name: "fchdir", Args: []Arg{Int(6)}}}})
+	p.Add(execve("/bin/true"))
+	null, err := os.Open("/dev/null")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	_, err = run(t, &p, Options{Inputs: map[string]int{"null": int(null.Fd())}})
+	if failed := new(Error); !errors.As(err, &failed) || failed.Op.What != "failing" || failed.Errno != unix.EBADF {
+		t.Errorf("Run says %v, and not that failing failed", err)
+	}
+}
+
 func TestRunSearchesThePath(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(dir+"/prog", []byte("#!/bin/sh\n"), 0o644); err != nil {

@@ -156,6 +156,9 @@ func (b *builder) hooks() {
 
 // process is the last stretch, from root to the program.
 func (b *builder) process() error {
+	if b.Gate != "" {
+		b.closeRest()
+	}
 	a := &attributes{plan: &b.plan, process: b.Spec.Process, linux: b.Spec.Linux, filter: b.Filter, mapping: b.mapping, userns: b.userns, waits: b.Gate != "", have: b.host.Grantable(b.userns), setgroups: b.host.SetGroups}
 	if err := a.add(); err != nil {
 		return err
@@ -164,30 +167,28 @@ func (b *builder) process() error {
 	b.warnings = append(b.warnings, a.warnings...)
 	b.dieWithParent()
 	if b.Gate != "" {
-		b.gate(a.early())
+		b.plan.Leave("the container is created; what comes now happens when it is started")
+		b.plan.Add(plan.Op{Actor: plan.Child, What: "waiting to be started", Why: "a read from a named pipe that nobody writes to before",
+			Calls: []plan.Call{{Name: "read", Args: []plan.Arg{plan.Int(b.gate()), plan.Bytes("&byte", make([]byte, 1)), plan.Int(1)}}}})
 	}
 	a.late()
 	return execve(&b.plan, b.Spec.Process)
 }
 
-// gate is where a created container waits to be started. Nothing is open in it but what the program gets, and the gate; unless it is under its filter
-// already, which may not know the calls for that.
-func (b *builder) gate(filtered bool) {
-	p := &b.plan
-	p.Leave("the container is created; what comes now happens when it is started")
-	at := 3 + b.PreserveFDs
-	op := plan.Op{Actor: plan.Child, What: "waiting to be started", Why: "a read from a named pipe that nobody writes to before"}
-	fd := plan.Ref(b.Gate)
-	if !filtered {
-		fd = plan.Int(at)
-		op.Calls = []plan.Call{
-			{Name: "dup3", Args: []plan.Arg{plan.Ref(b.Gate), fd, plan.Sym("O_CLOEXEC", unix.O_CLOEXEC)}},
+// closeRest leaves nothing open but what the program gets, and the gate. A created container may wait for long, and nothing keeps others in its pid namespace from what
+// it has open (CVE-2016-9962). It comes before the filter, which may not know the calls, and before the limit of descriptors.
+func (b *builder) closeRest() {
+	at, gate := b.gate(), b.plan.Name("gate")
+	b.plan.Add(plan.Op{Actor: plan.Child, What: "closing all descriptors but the gate's", Step: "02-pid",
+		Why: "the container may wait for long, and what it has open until then is the host's (CVE-2016-9962)", Calls: []plan.Call{
+			{Name: "fcntl", Args: []plan.Arg{plan.Ref(b.Gate), plan.Sym("F_DUPFD_CLOEXEC", unix.F_DUPFD_CLOEXEC), plan.Int(at + 1)}, Result: gate},
+			{Name: "dup3", Args: []plan.Arg{plan.Ref(gate), plan.Int(at), plan.Sym("O_CLOEXEC", unix.O_CLOEXEC)}},
 			{Name: "close_range", Args: []plan.Arg{plan.Int(at + 1), plan.Sym("~0U", 1<<32-1), plan.Int(0)}},
-		}
-	}
-	op.Calls = append(op.Calls, plan.Call{Name: "read", Args: []plan.Arg{fd, plan.Bytes("&byte", make([]byte, 1)), plan.Int(1)}})
-	p.Add(op)
+		}})
 }
+
+// gate is the descriptor of the pipe where a created container waits to be started: the first after those that its program gets.
+func (b *builder) gate() int { return 3 + b.PreserveFDs }
 
 // oomScore has the parent set oom_score_adj: as root of the machine it may lower it, which the container's root can't.
 func (b *builder) oomScore() {
