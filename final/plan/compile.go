@@ -34,12 +34,12 @@ type fill struct {
 }
 
 const (
-	doCall uint8 = iota
-	passOn       // tell the parent it's its turn, with all results
-	await        // wait for one's own turn
-	refork       // go on as another process
-	leave        // go on alone
-	replace      // do the call, which closes a descriptor that could be the child's own, or many
+	doCall  uint8 = iota
+	passOn        // tell the parent it's its turn, with all results
+	await         // wait for one's own turn
+	refork        // go on as another process
+	leave         // go on alone
+	replace       // do the call, which closes a descriptor that could be the child's own, or many
 )
 
 // names are the results of a plan, each with its slot.

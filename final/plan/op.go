@@ -79,8 +79,6 @@ type Program struct {
 	Timeout time.Duration
 	// Inside is the namespaces of the child that it runs in, any of CLONE_NEW*. Zero is none: it runs where the parent does.
 	Inside int
-	// Root is a process whose root directory it has, where that doesn't come with a mount namespace. Zero is none.
-	Root int
 }
 
 type argKind uint8

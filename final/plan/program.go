@@ -48,7 +48,35 @@ func (r *runner) runProgram(c Call) (detail string, err error) {
 // Run runs the program with these arguments and this input, and waits for it. pidfd is the process whose namespaces Inside means. It returns
 // what the program printed, both streams together.
 func (p *Program) Run(argv []string, input string, pidfd int) (said string, err error) {
-	// Files in memory rather than pipes: a program that leaves another behind doesn't keep us waiting.
+	if p.Inside != 0 {
+		return p.inside(argv).Converse(map[string]int{"target": pidfd}, input, p.Timeout, nil)
+	}
+	return converse(input, func(in, out *os.File) error { return p.outside(argv, in, out) })
+}
+
+// Converse carries the list out and waits for the end of its program, for so long and no longer unless limit is zero. The program reads input from what the list knows as "in"
+// and prints to "out"; what that was, in the beginning, is returned. begun, if not nil, is told when it runs.
+func (p *Plan) Converse(inputs map[string]int, input string, limit time.Duration, begun func(*Process) error) (said string, err error) {
+	return converse(input, func(in, out *os.File) error {
+		inputs["in"], inputs["out"] = int(in.Fd()), int(out.Fd())
+		proc, err := p.Run(Options{Inputs: inputs})
+		if err != nil {
+			return err
+		}
+		defer unix.Close(proc.PidFD)
+		if begun != nil {
+			if err := begun(proc); err != nil {
+				_ = unix.PidfdSendSignal(proc.PidFD, unix.SIGKILL, nil, 0) // it may have ended
+				_, _ = proc.Wait()
+				return err
+			}
+		}
+		return proc.waitFor(limit)
+	})
+}
+
+// converse gives a program its input and reads what it prints. They are files in memory rather than pipes: a program that leaves another behind doesn't keep us waiting.
+func converse(input string, do func(in, out *os.File) error) (said string, err error) {
 	in, err := memory(input)
 	if err != nil {
 		return "", err
@@ -59,11 +87,7 @@ func (p *Program) Run(argv []string, input string, pidfd int) (said string, err 
 		return "", err
 	}
 	defer out.Close()
-	if p.Inside == 0 && p.Root == 0 {
-		err = p.outside(argv, in, out)
-	} else {
-		err = p.inside(argv, in, out, pidfd)
-	}
+	err = do(in, out)
 	_, _ = out.Seek(0, io.SeekStart)
 	b, _ := io.ReadAll(io.LimitReader(out, 4096)) // the beginning of it says enough
 	return strings.TrimSpace(string(b)), err
@@ -97,16 +121,11 @@ func errTooLong(limit time.Duration) error {
 }
 
 // inside is a plan of its own: a child enters the namespaces and becomes the program.
-func (p *Program) inside(argv []string, in, out *os.File, pidfd int) error {
+func (p *Program) inside(argv []string) *Plan {
 	var list Plan
 	list.Clone(0, "", "", "")
-	if p.Inside != 0 {
-		list.Add(Op{Actor: Child, What: "entering the container's namespaces", Calls: []Call{
-			{Name: "setns", Args: []Arg{Ref("target"), Int(p.Inside)}}}})
-	}
-	if p.Root != 0 {
-		list.Add(Op{Actor: Child, What: "changing to the container's root directory", Calls: EnterRoot(p.Root, "target")})
-	}
+	list.Add(Op{Actor: Child, What: "entering the container's namespaces", Calls: []Call{
+		{Name: "setns", Args: []Arg{Ref("target"), Int(p.Inside)}}}})
 	if p.Inside&unix.CLONE_NEWUSER != 0 {
 		list.Add(Op{Actor: Child, What: "becoming root in the user namespace", Calls: []Call{
 			{Name: "setresgid", Args: []Arg{Int(0), Int(0), Int(0)}}, {Name: "setresuid", Args: []Arg{Int(0), Int(0), Int(0)}}}})
@@ -124,12 +143,7 @@ func (p *Program) inside(argv []string, in, out *os.File, pidfd int) error {
 		{Name: "dup3", Args: []Arg{Ref("out"), Int(2), Int(0)}},
 		{Name: "close_range", Args: []Arg{Int(3), Sym("~0U", 1<<32-1), Sym("CLOSE_RANGE_CLOEXEC", unix.CLOSE_RANGE_CLOEXEC)}},
 		{Name: "execve", Args: []Arg{Str(path), Strs(argv), Strs(p.Env)}}}})
-	proc, err := list.Run(Options{Inputs: map[string]int{"target": pidfd, "in": int(in.Fd()), "out": int(out.Fd())}})
-	if err != nil {
-		return err
-	}
-	defer unix.Close(proc.PidFD)
-	return proc.waitFor(p.Timeout)
+	return &list
 }
 
 // EnterRoot is the child's calls that make another process's root directory its own, for when that doesn't come with a mount namespace. pidfd names a descriptor

@@ -279,11 +279,14 @@ func lookUp(p *plan.Plan, proc *specs.Process) error {
 	return nil
 }
 
-// execve ends the list.
-func execve(p *plan.Plan, proc *specs.Process) error {
+// execve ends the list. file is what is executed; if that is empty, it is looked for.
+func execve(p *plan.Plan, proc *specs.Process, file string) error {
 	list, err := candidates(proc)
 	if err != nil {
 		return err
+	}
+	if file != "" {
+		list = []string{file}
 	}
 	op := plan.Op{Actor: plan.Child, What: "executing " + proc.Args[0], Step: "01-uts", Why: "the child becomes the program; nothing of the runtime is left in it"}
 	for _, name := range list {

@@ -5,9 +5,6 @@ import (
 	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
-	"golang.org/x/sys/unix"
-
-	"stave/final/namespace"
 	"stave/final/plan"
 )
 
@@ -46,33 +43,47 @@ func hookProgram(h specs.Hook) (*plan.Program, []string) {
 }
 
 // runHooks runs the hooks of one kind in their order and stops at the first that fails. Those before start are operations of the plan; the others
-// come here. pidfd is the container's process for hooks that run inside, else -1.
-func (i *Instance) runHooks(kind string, hooks []specs.Hook, status specs.ContainerState, pid, pidfd int) error {
+// come here.
+func (i *Instance) runHooks(kind string, hooks []specs.Hook, run func(specs.Hook) (said string, err error)) error {
 	for n, h := range hooks {
-		if err := i.runHook(h, status, pid, pidfd); err != nil {
+		if said, err := run(h); err != nil {
+			if said != "" {
+				err = fmt.Errorf("%w: %s", err, said)
+			}
 			return fmt.Errorf("running %s hook %d (%s): %w", kind, n, h.Path, err)
 		}
 	}
 	return nil
 }
 
-func (i *Instance) runHook(h specs.Hook, status specs.ContainerState, pid, pidfd int) error {
-	program, argv := hookProgram(h)
-	if pidfd >= 0 {
-		var err error
-		if program.Inside, err = namespace.Differ(i.Pid); err != nil {
-			return err
-		}
-		if program.Inside&unix.CLONE_NEWNS == 0 {
-			program.Root = i.Pid
-		}
+// outside runs a hook on the host.
+func (i *Instance) outside(status specs.ContainerState, pid int) func(specs.Hook) (string, error) {
+	return func(h specs.Hook) (string, error) {
+		program, argv := hookProgram(h)
+		prefix, suffix := i.hookState(string(status))
+		return program.Run(argv, fmt.Sprint(prefix, pid, suffix), -1)
 	}
-	prefix, suffix := i.hookState(string(status))
-	said, err := program.Run(argv, fmt.Sprint(prefix, pid, suffix), pidfd)
-	if err != nil && said != "" {
-		return fmt.Errorf("%w: %s", err, said)
+}
+
+// inside runs a hook as one more process of the container: its program is the image's, so it is allowed no more than the container's program will be.
+func (i *Instance) inside(status specs.ContainerState, target int) func(specs.Hook) (string, error) {
+	return func(h specs.Hook) (string, error) {
+		spec, err := i.Spec()
+		if err != nil {
+			return "", err
+		}
+		program, argv := hookProgram(h)
+		process := *spec.Process
+		process.Args, process.Env, process.Terminal, process.ConsoleSize, process.ExecCPUAffinity = argv, program.Env, false, nil, nil
+		j := &Joining{Spec: spec, Process: &process, File: h.Path, Filter: i.filter, Pid: i.Pid, Cgroup: i.cgroup(), Stdio: [3]string{"in", "out", "out"}}
+		planned, err := j.Plan()
+		if err != nil {
+			return "", err
+		}
+		prefix, suffix := i.hookState(string(status))
+		return planned.Plan.Converse(map[string]int{"target": target}, fmt.Sprint(prefix, innermostPid(i.Pid), suffix), program.Timeout,
+			func(proc *plan.Process) error { return i.sendListener(proc, spec) })
 	}
-	return err
 }
 
 // poststop runs those hooks one and all; one that fails is a warning (runtime.md, "Lifecycle").
@@ -82,7 +93,7 @@ func (i *Instance) poststop(warn func(error)) {
 		warn(err)
 	}
 	for n := range h.Poststop {
-		if err := i.runHooks("poststop", h.Poststop[n:n+1], specs.StateStopped, 0, -1); err != nil && warn != nil {
+		if err := i.runHooks("poststop", h.Poststop[n:n+1], i.outside(specs.StateStopped, 0)); err != nil && warn != nil {
 			warn(err)
 		}
 	}

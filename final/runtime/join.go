@@ -19,6 +19,10 @@ type Joining struct {
 	// Spec is the container's configuration.
 	Spec    *specs.Spec
 	Process *specs.Process
+	// File is what is executed, a hook, which has no environment but its own. If it is empty, Process.Args[0] is looked for in the container's PATH.
+	File string
+	// Stdio is as in [Container].
+	Stdio [3]string
 	// Pid is the container's first process. The plan takes a pidfd for it as the input "target".
 	Pid int
 	// Filter is Spec's seccomp filter, if it has been compiled before.
@@ -44,8 +48,11 @@ func (j *Joining) Plan() (*Planned, error) {
 	if err := j.Cgroup.Add(&p, j.Pid, p.Into != ""); err != nil {
 		return nil, err
 	}
-	process := withHome(j.Process, fmt.Sprintf("/proc/%d/root", j.Pid))
-	b := &builder{Container: &Container{Spec: &specs.Spec{Process: process}}, userns: userns,
+	process := j.Process
+	if j.File == "" {
+		process = withHome(process, fmt.Sprintf("/proc/%d/root", j.Pid))
+	}
+	b := &builder{Container: &Container{Spec: &specs.Spec{Process: process}, Stdio: j.Stdio}, userns: userns,
 		host: Host{Privileged: Privileged(), Capabilities: permitted(), Streams: streams()}}
 	b.plan = p
 	if err := j.enter(b, flags); err != nil {
@@ -73,7 +80,7 @@ func (j *Joining) Plan() (*Planned, error) {
 		return nil, err
 	}
 	a.late()
-	if err := execve(&b.plan, process); err != nil {
+	if err := execve(&b.plan, process, j.File); err != nil {
 		return nil, err
 	}
 	return &Planned{Plan: &b.plan, Warnings: a.warnings}, nil

@@ -172,7 +172,7 @@ func (b *builder) process() error {
 			Calls: []plan.Call{{Name: "read", Args: []plan.Arg{plan.Int(b.gate()), plan.Bytes("&byte", make([]byte, 1)), plan.Int(1)}}}})
 	}
 	a.late()
-	return execve(&b.plan, b.Spec.Process)
+	return execve(&b.plan, b.Spec.Process, "")
 }
 
 // closeRest leaves nothing open but what the program gets, and the gate. A created container may wait for long, and nothing keeps others in its pid namespace from what

@@ -51,7 +51,7 @@ func (i *Instance) afterStart() error {
 	if err != nil {
 		return err
 	}
-	return i.runHooks("poststart", h.Poststart, specs.StateRunning, i.Pid, -1)
+	return i.runHooks("poststart", h.Poststart, i.outside(specs.StateRunning, i.Pid))
 }
 
 func (i *Instance) beforeStart() error {
@@ -59,12 +59,12 @@ func (i *Instance) beforeStart() error {
 	if err != nil || len(h.StartContainer) == 0 {
 		return err
 	}
-	pidfd, err := i.open()
+	target, err := i.open()
 	if err != nil {
 		return err
 	}
-	defer unix.Close(pidfd)
-	return i.runHooks("startContainer", h.StartContainer, specs.StateCreated, innermostPid(i.Pid), pidfd)
+	defer unix.Close(target)
+	return i.runHooks("startContainer", h.StartContainer, i.inside(specs.StateCreated, target))
 }
 
 // openGate writes the byte that the process waits for, and waits until the program runs: the process has the FIFO open until execve(2) closes it, and then the
