@@ -189,6 +189,9 @@ func (b *builder) begin() error {
 			user.Become(p)
 		}
 		guarded = b.guard()
+		if b.host.Privileged && b.namespaces.Has(specs.PIDNamespace) && !b.namespaces.New(specs.PIDNamespace) {
+			security.Hide(p)
+		}
 		b.dieWithParent()
 	})
 	return errors.Join(err, guarded)
