@@ -21,6 +21,9 @@ type Options struct {
 	Rootfs string
 	// Userns says that the container is in a user namespace, where it can neither make devices nor undo what is locked about a mount.
 	Userns bool
+	// AsCaller is the place in the plan, as an index of its operations, where the child of a user namespace hasn't become root of it yet: there it can still go where only
+	// the caller may, on the way to what is to be bound. Zero is none.
+	AsCaller int
 	// Shared says that others are in the container's mount namespace too, as in the host's, whose mounts [Private] doesn't make private.
 	Shared bool
 	// Label is linux.mountLabel, the SELinux label of new filesystems.
@@ -159,9 +162,16 @@ func (s *Set) clone(p *plan.Plan, e entry, o options) {
 	if !o.recursive {
 		o.merge()
 	}
-	calls := []plan.Call{cloneTree(e.mount.Source, o.recursive, e.fd)}
-	p.Add(plan.Op{Actor: plan.Child, What: "cloning " + e.mount.Source + " for " + e.mount.Destination, Step: step,
-		Why: "a bind mount: the same files at a second place", Calls: append(calls, s.settle(p, e.fd, o)...)})
+	take := plan.Op{Actor: plan.Child, What: "cloning " + e.mount.Source + " for " + e.mount.Destination, Step: step,
+		Why: "a bind mount: the same files at a second place", Calls: []plan.Call{cloneTree(e.mount.Source, o.recursive, e.fd)}}
+	settle := s.settle(p, e.fd, o)
+	if at := s.options.AsCaller; at > 0 {
+		p.Ops = slices.Insert(p.Ops, at, take)
+		s.options.AsCaller++
+		take = plan.Op{Actor: plan.Child, What: "giving " + e.mount.Destination + " its attributes", Step: step}
+	}
+	take.Calls = append(take.Calls, settle...)
+	p.Add(take)
 }
 
 // merge makes one of what is said of a mount and what is said of all below it, for where there is but one.

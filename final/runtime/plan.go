@@ -163,6 +163,7 @@ type builder struct {
 	namespaces namespace.Set
 	cgroup     *cgroup.Cgroup
 	userns     bool          // in a user namespace, new or not
+	asCaller   int           // where in the plan the child still is the caller to the host's files, if it is in a user namespace
 	shared     bool          // in the host's mount namespace
 	mapping    *user.Mapping // of a new one
 	idmaps     []mount.Idmap // to be made before the plan is run
@@ -185,15 +186,16 @@ func (b *builder) begin() error {
 		b.cgroup.Join(p)
 		b.oomScore()
 		closeInherited(p, b.PreserveFDs)
-		if b.userns {
-			user.Become(p)
-		}
 		guarded = b.guard()
 		if b.host.Privileged && b.namespaces.Has(specs.PIDNamespace) && !b.namespaces.New(specs.PIDNamespace) {
 			security.Hide(p)
 		}
-		b.dieWithParent()
 	})
+	if b.userns {
+		b.asCaller = len(p.Ops)
+		user.Become(p)
+	}
+	b.dieWithParent()
 	return errors.Join(err, guarded)
 }
 
@@ -238,7 +240,7 @@ func (b *builder) filesystems() error {
 	p, spec := &b.plan, b.Spec
 	b.umask("giving new files exactly the modes asked for", 0)
 	dir := b.path(spec.Root.Path)
-	options := mount.Options{IsDir: b.isDir, Rootfs: dir, Userns: b.userns, Shared: !b.namespaces.New(specs.MountNamespace), Label: spec.Linux.MountLabel}
+	options := mount.Options{IsDir: b.isDir, Rootfs: dir, Userns: b.userns, AsCaller: b.asCaller, Shared: !b.namespaces.New(specs.MountNamespace), Label: spec.Linux.MountLabel}
 	if b.Overlay != nil {
 		dir, options.Rootfs = b.Overlay.Target, ""
 	}
