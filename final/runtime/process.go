@@ -167,9 +167,7 @@ func (b *builder) process() error {
 	b.warnings = append(b.warnings, a.warnings...)
 	b.dieWithParent()
 	if b.Gate != "" {
-		b.plan.Leave("the container is created; what comes now happens when it is started")
-		b.plan.Add(plan.Op{Actor: plan.Child, What: "waiting to be started", Why: "a read from a named pipe that nobody writes to before",
-			Calls: []plan.Call{{Name: "read", Args: []plan.Arg{plan.Int(b.gate()), plan.Bytes("&byte", make([]byte, 1)), plan.Int(1)}}}})
+		b.wait()
 	}
 	a.late()
 	return execve(&b.plan, b.Spec.Process, "")
@@ -185,6 +183,13 @@ func (b *builder) closeRest() {
 			{Name: "dup3", Args: []plan.Arg{plan.Ref(gate), plan.Int(at), plan.Sym("O_CLOEXEC", unix.O_CLOEXEC)}},
 			{Name: "close_range", Args: []plan.Arg{plan.Int(at + 1), plan.Sym("~0U", 1<<32-1), plan.Int(0)}},
 		}})
+}
+
+// wait is where a created container is until it is started.
+func (b *builder) wait() {
+	b.plan.Leave("the container is created; what comes now happens when it is started")
+	b.plan.Add(plan.Op{Actor: plan.Child, What: "waiting to be started", Why: "a read from a named pipe that nobody writes to before",
+		Calls: []plan.Call{{Name: "read", Args: []plan.Arg{plan.Int(b.gate()), plan.Bytes("&byte", make([]byte, 1)), plan.Int(1)}}}})
 }
 
 // gate is the descriptor of the pipe where a created container waits to be started: the first after those that its program gets.
