@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"strconv"
 	"strings"
@@ -117,6 +118,9 @@ func (o *execFlags) process(c *cobra.Command, i *runtime.Instance, args []string
 func (o *execFlags) change(c *cobra.Command, p *specs.Process) error {
 	p.Env = append(p.Env, o.env...)
 	for _, gid := range o.gids {
+		if gid > math.MaxUint32 {
+			return fmt.Errorf("--additional-gids %d: a group's number has 32 bits", gid)
+		}
 		p.User.AdditionalGids = append(p.User.AdditionalGids, uint32(gid))
 	}
 	if c.Flags().Changed("no-new-privs") {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"strconv"
@@ -181,6 +182,11 @@ func Credentials(p *plan.Plan, u specs.User, m *Mapping, setgroups bool) error {
 	if m != nil {
 		setgroups = !m.Single()
 	}
+	for _, id := range append([]uint32{u.UID, u.GID}, u.AdditionalGids...) {
+		if id == noID {
+			return fmt.Errorf("%d is not a user or group id: to setresuid(2) it means no change, and the program would stay root", id)
+		}
+	}
 	if m != nil && (!Contains(m.UIDs, u.UID) || !Contains(m.GIDs, u.GID)) {
 		return fmt.Errorf("user %d:%d doesn't exist in this user namespace: %s", u.UID, u.GID, wayOut)
 	}
@@ -210,5 +216,6 @@ func Credentials(p *plan.Plan, u specs.User, m *Mapping, setgroups bool) error {
 
 const (
 	step   = "08-user"
+	noID   = math.MaxUint32 // the kernel's (uid_t)-1
 	wayOut = "only root is mapped; for more, install newuidmap (package uidmap) and give yourself a range in /etc/subuid and /etc/subgid (subuid(5))"
 )

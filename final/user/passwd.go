@@ -3,7 +3,6 @@ package user
 import (
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -65,7 +64,7 @@ func parseID(s string) (uint32, error) {
 	if err != nil {
 		return 0, err
 	}
-	if n == math.MaxUint32 || (s[0] < '0' || s[0] > '9') {
+	if n == noID || (s[0] < '0' || s[0] > '9') {
 		return 0, fmt.Errorf("%s is not a user or group id", s)
 	}
 	return uint32(n), nil
