@@ -79,7 +79,7 @@ func Types() []specs.LinuxNamespaceType {
 	return list
 }
 
-// Has tells whether the container has a namespace of this type apart from the host's.
+// Has tells whether the configuration names this type, be it with the path of our own namespace ([Set.Own]).
 func (s Set) Has(t specs.LinuxNamespaceType) bool { _, ok := s.paths[t]; return ok }
 
 // New tells whether it gets a new one.
@@ -286,15 +286,19 @@ func (s Set) Cgroup(p *plan.Plan) {
 // Hostname appends the child's operations that name the machine it seems to be on. Without a UTS namespace of its own that would
 // rename the host, so it is refused.
 func (s Set) Hostname(p *plan.Plan, hostname, domainname string) error {
-	for _, n := range []struct{ call, value, what string }{
-		{"sethostname", hostname, "the host name"},
-		{"setdomainname", domainname, "the NIS domain name"},
+	for _, n := range []struct{ call, value, field, what string }{
+		{"sethostname", hostname, "hostname", "the host name"},
+		{"setdomainname", domainname, "domainname", "the NIS domain name"},
 	} {
 		if n.value == "" {
 			continue
 		}
-		if !s.Has(specs.UTSNamespace) {
-			return fmt.Errorf("setting %s needs a uts namespace, or it would change the host's", n.what)
+		own, err := s.Own(specs.UTSNamespace)
+		if err != nil {
+			return err
+		}
+		if own {
+			return fmt.Errorf("%s would change the host's: it needs a uts namespace in linux.namespaces, a new one or another's", n.field)
 		}
 		p.Add(plan.Op{Actor: plan.Child, What: fmt.Sprintf("setting %s to %s", n.what, n.value), Step: stepUTS,
 			Why:   "in its own UTS namespace; the host keeps its name",

@@ -23,7 +23,7 @@ func (s Set) Sysctl(p *plan.Plan, parameters map[string]string) error {
 			path = name
 		}
 		if err := s.owns(path); err != nil {
-			return fmt.Errorf("linux.sysctl: %s %w", name, err)
+			return fmt.Errorf("linux.sysctl: %s: %w", name, err)
 		}
 		p.Add(plan.Op{Actor: plan.Child, What: fmt.Sprintf("setting %s to %s", name, parameters[name]), Why: "a parameter of the kernel that each container has of its own (sysctl(8))",
 			Calls: p.WriteFile(plan.Str("/proc/sys/"+path), plan.Str(parameters[name]))})
@@ -48,8 +48,9 @@ func (s Set) owns(path string) error {
 	default:
 		return fmt.Errorf("belongs to the whole machine, not to a container")
 	}
-	if !s.Has(needed) {
-		return fmt.Errorf("would change the host's: it needs a %s namespace", needed)
+	own, err := s.Own(needed)
+	if own {
+		return fmt.Errorf("would change the host's: it needs a %s namespace in linux.namespaces, a new one or another's", needed)
 	}
-	return nil
+	return err
 }

@@ -248,8 +248,25 @@ func TestPlanRefuses(t *testing.T) {
 		},
 		"belongs to the whole machine": func(s *specs.Spec) { s.Linux.Sysctl = map[string]string{"kernel.panic": "1"} },
 		"needs a network namespace":    func(s *specs.Spec) { s.Linux.Sysctl = map[string]string{"net.ipv4.ip_forward": "1"} },
-		"is no parameter's name":       func(s *specs.Spec) { s.Linux.Sysctl = map[string]string{"net/../kernel/panic": "1"} },
-		`no policy "SCHED_FUN"`:        func(s *specs.Spec) { s.Process.Scheduler = &specs.Scheduler{Policy: "SCHED_FUN"} },
+		"linux.sysctl: net.ipv4.ip_forward: would change the host's": func(s *specs.Spec) {
+			s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: specs.NetworkNamespace, Path: "/proc/self/ns/net"})
+			s.Linux.Sysctl = map[string]string{"net.ipv4.ip_forward": "1"}
+		},
+		"linux.sysctl: kernel.msgmax: would change the host's": func(s *specs.Spec) {
+			s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: specs.IPCNamespace, Path: "/proc/thread-self/ns/ipc"})
+			s.Linux.Sysctl = map[string]string{"kernel.msgmax": "8192"}
+		},
+		"hostname would change the host's": func(s *specs.Spec) {
+			s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: specs.UTSNamespace, Path: "/proc/self/ns/uts"})
+			s.Hostname = "box"
+		},
+		"domainname would change the host's": func(s *specs.Spec) { s.Domainname = "box" },
+		"linux.namespaces: looking at /nowhere": func(s *specs.Spec) {
+			s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: specs.UTSNamespace, Path: "/nowhere"})
+			s.Hostname = "box"
+		},
+		"is no parameter's name": func(s *specs.Spec) { s.Linux.Sysctl = map[string]string{"net/../kernel/panic": "1"} },
+		`no policy "SCHED_FUN"`:  func(s *specs.Spec) { s.Process.Scheduler = &specs.Scheduler{Policy: "SCHED_FUN"} },
 		"priority from 0 to 7": func(s *specs.Spec) {
 			s.Process.IOPriority = &specs.LinuxIOPriority{Class: specs.IOPRIO_CLASS_BE, Priority: 8}
 		},
