@@ -50,7 +50,7 @@ func (j *Joining) Plan() (*Planned, error) {
 	}
 	process := j.Process
 	if j.File == "" {
-		process = withHome(process, fmt.Sprintf("/proc/%d/root", j.Pid))
+		process = withEnvironment(process, fmt.Sprintf("/proc/%d/root", j.Pid))
 	}
 	b := &builder{Container: &Container{Spec: &specs.Spec{Process: process}, Stdio: j.Stdio}, userns: userns,
 		host: Host{Privileged: Privileged(), Capabilities: permitted(), Streams: streams()}}

@@ -106,7 +106,7 @@ func (c *Container) Plan(host Host) (*Planned, error) {
 		b.mapping.Helpers = !host.Root && !b.mapping.Single()
 	}
 	if c.Overlay == nil {
-		b.Spec.Process = withHome(b.Spec.Process, b.path(b.Spec.Root.Path))
+		b.Spec.Process = withEnvironment(b.Spec.Process, b.path(b.Spec.Root.Path))
 	}
 	for _, part := range []func() error{b.begin, b.identity, b.filesystems, b.process} {
 		if err := part(); err != nil {

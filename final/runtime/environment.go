@@ -15,11 +15,13 @@ import (
 // maxPasswd bounds an /etc/passwd, in bytes.
 const maxPasswd = 1 << 20
 
-// withHome adds the variable HOME to a process that has none, as runc and crun do: callers leave it to the runtime to look into /etc/passwd. root is the
-// container's root directory as seen from here.
-func withHome(p *specs.Process, root string) *specs.Process {
-	if slices.ContainsFunc(p.Env, func(e string) bool { return strings.HasPrefix(e, "HOME=") }) {
-		return p
+// withEnvironment is a process whose every variable has one value, and one of them is HOME, as runc and crun have it: callers leave it to the runtime to look into
+// /etc/passwd. root is the container's root directory as seen from here.
+func withEnvironment(p *specs.Process, root string) *specs.Process {
+	with := *p
+	with.Env = last(p.Env)
+	if slices.ContainsFunc(with.Env, func(e string) bool { return strings.HasPrefix(e, "HOME=") }) {
+		return &with
 	}
 	home := "/"
 	for _, a := range user.Accounts(passwd(root)) {
@@ -28,9 +30,23 @@ func withHome(p *specs.Process, root string) *specs.Process {
 			break
 		}
 	}
-	with := *p
-	with.Env = append(slices.Clone(p.Env), "HOME="+home)
+	with.Env = append(with.Env, "HOME="+home)
 	return &with
+}
+
+// last keeps the last value of each variable: it is what somebody set who knew of the others, and getenv(3) would find the first.
+func last(env []string) []string {
+	var list []string
+	seen := map[string]bool{}
+	for _, e := range slices.Backward(env) {
+		name, _, _ := strings.Cut(e, "=")
+		if !seen[name] {
+			list = append(list, e)
+		}
+		seen[name] = true
+	}
+	slices.Reverse(list)
+	return list
 }
 
 // passwd is /etc/passwd below root, or nothing if it can't be read. Whatever the container has put there, the name leads nowhere else and reading doesn't wait.
