@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -34,8 +35,9 @@ func execCommand(g *global) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "exec [flags] CONTAINER COMMAND [ARG...]",
 		Short: "Run one more program in a container",
-		Long: `Run one more program in a container. What isn't said by flags or by --process is as in the container's config.json. The exit code
-is the program's; 128+n if signal n ended it; 255 if it never ran.`,
+		Long: `Run one more program in a container. What isn't said by flags is as in the container's config.json. A file given with --process says all
+of it: only the capabilities, oomScoreAdj, the labels and the scheduling are the container's if the file has none. The exit code is the
+program's; 128+n if signal n ended it; 255 if it never ran.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			code, err := o.run(c, g, args)
@@ -84,34 +86,49 @@ func (o *execFlags) run(c *cobra.Command, g *global, args []string) (int, error)
 	return i.Exec(o.ExecOptions, f)
 }
 
-// process is what is to run, from a file or from the container's own process and the flags.
+// process is what is to run: the container's own process, changed by the flags or by a file.
 func (o *execFlags) process(c *cobra.Command, i *runtime.Instance, args []string) (*specs.Process, error) {
-	var p *specs.Process
-	if o.file != "" {
-		b, err := os.ReadFile(o.file)
-		if err != nil {
-			return nil, err
-		}
-		if err := json.Unmarshal(b, &p); err != nil {
-			return nil, fmt.Errorf("reading the process from %s: %w", o.file, err)
-		}
-	} else {
-		spec, err := i.Spec()
-		if err != nil {
-			return nil, err
-		}
-		p = &specs.Process{Cwd: "/"}
-		if spec.Process != nil {
-			*p = *spec.Process
-		}
-		p.Args, p.Terminal = args, o.tty
-		if err := o.change(c, p); err != nil {
-			return nil, err
-		}
+	spec, err := i.Spec()
+	if err != nil {
+		return nil, err
 	}
-	if p == nil || len(p.Args) == 0 {
+	p := &specs.Process{Cwd: "/"}
+	if spec.Process != nil {
+		*p = *spec.Process
+	}
+	if o.file != "" {
+		p, err = fromFile(o.file, p)
+	} else {
+		p.Args, p.Terminal = args, o.tty
+		err = o.change(c, p)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(p.Args) == 0 {
 		return nil, errors.New("there is no program to run: name one after the container, or give --process")
 	}
+	return p, nil
+}
+
+// fromFile reads a process, and gives it those attributes of the container's that runc gives to one without its own. Rlimits, the umask and noNewPrivileges aren't
+// among them.
+func fromFile(name string, container *specs.Process) (*specs.Process, error) {
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	p := &specs.Process{}
+	if err := json.Unmarshal(b, p); err != nil {
+		return nil, fmt.Errorf("reading the process from %s: %w", name, err)
+	}
+	p.Capabilities = cmp.Or(p.Capabilities, container.Capabilities)
+	p.OOMScoreAdj = cmp.Or(p.OOMScoreAdj, container.OOMScoreAdj)
+	p.ApparmorProfile = cmp.Or(p.ApparmorProfile, container.ApparmorProfile)
+	p.SelinuxLabel = cmp.Or(p.SelinuxLabel, container.SelinuxLabel)
+	p.Scheduler = cmp.Or(p.Scheduler, container.Scheduler)
+	p.IOPriority = cmp.Or(p.IOPriority, container.IOPriority)
+	p.ExecCPUAffinity = cmp.Or(p.ExecCPUAffinity, container.ExecCPUAffinity)
 	return p, nil
 }
 
