@@ -105,7 +105,7 @@ func (r Root) plan(id string, o Options, detached, gated bool) (*making, error) 
 		return nil, err
 	}
 	gated = gated || spec.Hooks != nil && len(spec.Hooks.StartContainer) > 0
-	if err := preserved(listenFDs() + o.PreserveFDs); err != nil {
+	if err := preserved(listenFDs(), o.PreserveFDs); err != nil {
 		return nil, err
 	}
 	m := &making{Instance: i, options: o, spec: spec, further: newFurther(spec), gated: gated, inputs: map[string]int{}}
@@ -198,9 +198,14 @@ func listenFDs() int {
 	return n
 }
 
-// preserved checks that as many descriptors from 3 on are there. They were inherited: what this program opens itself comes later, and is closed at execve.
-func preserved(n int) error {
-	for fd := 3; fd < 3+n; fd++ {
+// preserved checks that as many descriptors from 3 on are there as are announced and asked for. They were inherited: what this program opens itself comes later, and is
+// closed at execve.
+func preserved(announced, asked int) error {
+	n := announced + asked
+	if asked < 0 || n < 0 {
+		return fmt.Errorf("--preserve-fds %d: it is how many descriptors from 3 on are passed on, 0 or more", asked)
+	}
+	for fd := 3; fd-3 < n; fd++ {
 		if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err != nil || flags&unix.FD_CLOEXEC != 0 {
 			return fmt.Errorf("--preserve-fds and LISTEN_FDS promise %d descriptors, and number %d isn't one of the caller's", n, fd)
 		}

@@ -54,7 +54,7 @@ func (i *Instance) Exec(o ExecOptions, f *Foreground) (int, error) {
 	if f == nil && o.Process.Terminal != (o.ConsoleSocket != "") || f != nil && o.ConsoleSocket != "" {
 		return 0, errors.New("a terminal for a process that is left to itself (--detach) goes with --console-socket, and neither without the other")
 	}
-	if err := preserved(o.PreserveFDs); err != nil {
+	if err := preserved(0, o.PreserveFDs); err != nil {
 		return 0, err
 	}
 	if f != nil {
