@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -215,13 +216,13 @@ func affinity(p *plan.Plan, field, list string) error {
 	const processors = 1024
 	mask := make([]byte, processors/8)
 	for part := range strings.SplitSeq(list, ",") {
-		var from, to int
-		if n, _ := fmt.Sscanf(part, "%d-%d", &from, &to); n == 1 {
-			to = from
-		} else if n == 0 {
-			return fmt.Errorf("%s: %q is not a list of processors such as 0-3,7", field, list)
+		first, final, ranged := strings.Cut(strings.TrimSpace(part), "-")
+		if !ranged {
+			final = first
 		}
-		if from < 0 || to < from || to >= processors {
+		from, err1 := strconv.ParseUint(first, 10, 32)
+		to, err2 := strconv.ParseUint(final, 10, 32)
+		if err1 != nil || err2 != nil || to < from || to >= processors {
 			return fmt.Errorf("%s: %q is not a list of processors such as 0-3,7", field, list)
 		}
 		for i := from; i <= to; i++ {
