@@ -110,8 +110,10 @@ func subordinate(file, name string, uid int) (specs.LinuxIDMapping, error) {
 	return specs.LinuxIDMapping{}, fmt.Errorf("%s grants nothing to %s", file, name)
 }
 
-// Single tells whether root is the only id inside.
-func (m Mapping) Single() bool { return len(m.UIDs) == 1 && m.UIDs[0].Size == 1 }
+// Single tells whether root is the only user and the only group inside.
+func (m Mapping) Single() bool {
+	return len(m.UIDs) == 1 && m.UIDs[0].Size == 1 && len(m.GIDs) == 1 && m.GIDs[0].Size == 1
+}
 
 // Contains tells whether an id inside stands for one outside.
 func Contains(list []specs.LinuxIDMapping, id uint32) bool {
