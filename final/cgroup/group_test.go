@@ -306,6 +306,24 @@ func TestFreezeGivesUp(t *testing.T) {
 	}
 }
 
+// Nor does it wait for what can't come any more: somebody has thawed it, as kill does.
+func TestFreezeIsUndone(t *testing.T) {
+	fake := fake(t, map[string]string{"cgroup.controllers": "", "cgroup.freeze": "0\n", "cgroup.events": "populated 0\nfrozen 0\n"})
+	ended := make(chan error, 1)
+	go func() { ended <- Open([]string{fake}).Freeze(t.Context()) }()
+	file := filepath.Join(fake, "cgroup.freeze")
+	until(t, "freezing", func() bool { return contents(t, file) == "1" })
+	put(t, file, "0\n")
+	select {
+	case err := <-ended:
+		if !errors.Is(err, errOpposite) {
+			t.Errorf("got %v", err)
+		}
+	case <-time.After(5 * time.Second):
+		t.Error("it still waits")
+	}
+}
+
 func TestRemoveTakesWhatIsBelow(t *testing.T) {
 	l := machine(t, "memory")
 	g, proc := run(t, l, Where{All: true}, nil, "sleep 100 & sleep 100 & wait")

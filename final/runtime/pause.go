@@ -19,7 +19,11 @@ func (r Root) Pause(ctx context.Context, id string) error {
 	if s := i.Now(); s.Status != specs.StateRunning && s.Status != specs.StateCreated {
 		return fmt.Errorf("pausing container %s, which is %s: %w", id, s.Status, ErrNotRunning)
 	}
-	return i.cgroup().Freeze(ctx)
+	err = i.cgroup().Freeze(ctx)
+	if _, alive := i.process(); !alive {
+		return fmt.Errorf("pausing container %s, which has stopped meanwhile: %w", id, ErrNotRunning)
+	}
+	return err
 }
 
 // Resume lets them go on.
