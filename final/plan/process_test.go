@@ -151,10 +151,12 @@ func TestRunProgram(t *testing.T) {
 		{"failure", "echo why; exit 3", Program{}, "x: why"},
 		{"silent failure", "exit 3", Program{}, "x: exit status 3"},
 		{"too long", "exec sleep 60", Program{Timeout: 50 * time.Millisecond}, "x: it was killed: it ran for longer than the 50ms it may"},
+		{"for nobody", "kill -KILL $0; exec sleep 60", Program{}, "x: it was killed: the child died before it could run the program"},
 		{"inside", `test "$(cat)$(readlink /proc/self/ns/uts)" = "$(readlink /proc/$0/ns/uts)"`, Program{Inside: unix.CLONE_NEWUTS}, ""},
 		{"inside a pid namespace", "test $$ -lt 9", Program{Inside: unix.CLONE_NEWPID}, ""},
 		{"inside, failing", "echo why >&2; exit 3", Program{Inside: unix.CLONE_NEWUTS}, "x: why"},
 		{"inside, too long", "exec sleep 60", Program{Inside: unix.CLONE_NEWUTS, Timeout: 50 * time.Millisecond}, "x: it was killed: it ran for longer than the 50ms it may"},
+		{"inside, for nobody", "kill -KILL $0; exec sleep 60", Program{Inside: unix.CLONE_NEWUTS}, "x: it was killed: the child died before it could run the program"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			flags := tc.program.Inside
@@ -173,7 +175,7 @@ func TestRunProgram(t *testing.T) {
 			}
 			var failure *Error
 			switch {
-			case tc.want == "" && err != nil, tc.want != "" && (!errors.As(err, &failure) || err.Error() != tc.want):
+			case tc.want == "" && err != nil, tc.want != "" && (!errors.As(err, &failure) && !errors.Is(err, ErrDied) || err.Error() != tc.want):
 				t.Errorf("got %v, want %q", err, tc.want)
 			}
 		})

@@ -1,13 +1,13 @@
 package plan
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -35,7 +35,11 @@ func (r *runner) runProgram(c Call) (detail string, err error) {
 			return err.Error(), err
 		}
 	}
-	said, err := program.Run(argv, input, int(*r.pidfd))
+	pidfd := -1
+	if r.pid > 0 {
+		pidfd = int(*r.pidfd)
+	}
+	said, err := program.Run(argv, input, pidfd)
 	if err == nil {
 		return "", nil
 	}
@@ -45,33 +49,42 @@ func (r *runner) runProgram(c Call) (detail string, err error) {
 	return said, err
 }
 
-// Run runs the program with these arguments and this input, and waits for it. pidfd is the process whose namespaces Inside means. It returns
-// what the program printed, both streams together.
+// Run runs the program with these arguments and this input, and waits for it. pidfd is the process that it is run for, whose namespaces Inside means: when that
+// ends, the program is killed ([ErrDied]). -1 is none. It returns what the program printed, both streams together.
 func (p *Program) Run(argv []string, input string, pidfd int) (said string, err error) {
 	if p.Inside != 0 {
-		return p.inside(argv).Converse(map[string]int{"target": pidfd}, input, p.Timeout, nil)
+		return p.inside(argv).Converse(pidfd, input, p.Timeout, nil)
 	}
-	return converse(input, func(in, out *os.File) error { return p.outside(argv, in, out) })
+	return converse(input, func(in, out *os.File) error { return p.outside(argv, in, out, pidfd) })
 }
 
-// Converse carries the list out and waits for the end of its program, for so long and no longer unless limit is zero. The program reads input from what the list knows as "in"
-// and prints to "out"; what that was, in the beginning, is returned. begun, if not nil, is told when it runs.
-func (p *Plan) Converse(inputs map[string]int, input string, limit time.Duration, begun func(*Process) error) (said string, err error) {
+// Converse carries the list out and waits for the end of its program. The program reads input from what the list knows as "in" and prints to "out"; what that was, in the
+// beginning, is returned. "target" is the process that it is run for: when that ends, the program is killed ([ErrDied]), and also after the time limit, unless that is zero.
+// begun, if not nil, is told when the program runs.
+func (p *Plan) Converse(target int, input string, limit time.Duration, begun func(*Process) error) (said string, err error) {
 	return converse(input, func(in, out *os.File) error {
-		inputs["in"], inputs["out"] = int(in.Fd()), int(out.Fd())
-		proc, err := p.Run(Options{Inputs: inputs})
+		proc, err := p.Run(Options{Inputs: map[string]int{"target": target, "in": int(in.Fd()), "out": int(out.Fd())}})
 		if err != nil {
 			return err
 		}
 		defer unix.Close(proc.PidFD)
+		var killed error
 		if begun != nil {
-			if err := begun(proc); err != nil {
-				_ = unix.PidfdSendSignal(proc.PidFD, unix.SIGKILL, nil, 0) // it may have ended
-				_, _ = proc.Wait()
-				return err
-			}
+			killed = begun(proc)
 		}
-		return proc.waitFor(limit)
+		if killed == nil {
+			killed = watch(proc.PidFD, target, limit)
+		} else {
+			_ = unix.PidfdSendSignal(proc.PidFD, unix.SIGKILL, nil, 0) // it may have ended
+		}
+		code, err := proc.Wait()
+		switch {
+		case killed != nil:
+			return killed
+		case err == nil && code != 0:
+			err = errors.New("exit status " + fmt.Sprint(code))
+		}
+		return err
 	})
 }
 
@@ -93,14 +106,8 @@ func converse(input string, do func(in, out *os.File) error) (said string, err e
 	return strings.TrimSpace(string(b)), err
 }
 
-func (p *Program) outside(argv []string, in, out *os.File) error {
-	ctx := context.Background()
-	if p.Timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, p.Timeout)
-		defer cancel()
-	}
-	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+func (p *Program) outside(argv []string, in, out *os.File, pidfd int) error {
+	cmd := exec.Command(argv[0], argv[1:]...)
 	if p.Path != "" {
 		cmd.Path, cmd.Err = p.Path, nil
 	}
@@ -108,16 +115,42 @@ func (p *Program) outside(argv []string, in, out *os.File) error {
 	if cmd.Env == nil {
 		cmd.Env = os.Environ()
 	}
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, out, out
-	err := cmd.Run()
-	if ctx.Err() != nil {
-		return errTooLong(p.Timeout)
+	own := -1
+	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = in, out, out, &syscall.SysProcAttr{PidFD: &own}
+	if err := cmd.Start(); err != nil {
+		return err
 	}
-	return err
+	defer unix.Close(own)
+	killed := watch(own, pidfd, p.Timeout)
+	if err := cmd.Wait(); killed == nil {
+		return err
+	}
+	return killed
 }
 
-func errTooLong(limit time.Duration) error {
-	return fmt.Errorf("it was killed: it ran for longer than the %v it may", limit)
+// watch waits until a program has ended. It kills it, and says why, when its time is over or the process that it is run for has ended.
+func watch(own, pidfd int, limit time.Duration) error {
+	deadline := time.Now().Add(limit)
+	for {
+		left := -1
+		if limit > 0 {
+			left = int((max(time.Until(deadline), 0) + time.Millisecond - 1) / time.Millisecond)
+		}
+		fds := []unix.PollFd{{Fd: int32(own), Events: unix.POLLIN}, {Fd: int32(pidfd), Events: unix.POLLIN}} // -1 is passed over (poll(2))
+		n, err := unix.Poll(fds, left)
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err == nil && fds[0].Revents != 0:
+			return nil
+		case err == nil && n == 0:
+			err = fmt.Errorf("it was killed: it ran for longer than the %v it may", limit)
+		case err == nil:
+			err = fmt.Errorf("it was killed: %w", ErrDied)
+		}
+		_ = unix.PidfdSendSignal(own, unix.SIGKILL, nil, 0) // it may just have ended
+		return err
+	}
 }
 
 // inside is a plan of its own: a child enters the namespaces and becomes the program.
@@ -158,35 +191,6 @@ func EnterRoot(pid int, pidfd string) []Call {
 		{Name: "chroot", Args: []Arg{Str(".")}},
 		{Name: "chdir", Args: []Arg{Str("/")}},
 	}
-}
-
-// waitFor waits until the process has ended, for so long and no longer, unless that is zero.
-func (p *Process) waitFor(limit time.Duration) error {
-	late := false
-	if limit > 0 {
-		deadline := time.Now().Add(limit)
-		for {
-			left := max(time.Until(deadline), 0)
-			n, err := unix.Poll([]unix.PollFd{{Fd: int32(p.PidFD), Events: unix.POLLIN}}, int((left+time.Millisecond-1)/time.Millisecond))
-			if err != unix.EINTR {
-				late = n == 0
-				break
-			}
-		}
-	}
-	if late {
-		_ = unix.PidfdSendSignal(p.PidFD, unix.SIGKILL, nil, 0) // it may just have ended
-	}
-	code, err := p.Wait()
-	switch {
-	case err != nil:
-		return err
-	case late:
-		return errTooLong(limit)
-	case code != 0:
-		return errors.New("exit status " + fmt.Sprint(code))
-	}
-	return nil
 }
 
 // memory is a file that is nowhere but in memory (memfd_create(2)), to be read from its beginning.

@@ -203,7 +203,11 @@ func (r *runner) perform(c Call) (skipped bool, errno unix.Errno, detail string,
 		return true, 0, "", nil
 	}
 	if c.Name == RunProgram {
-		if detail, err := r.runProgram(c); err != nil {
+		detail, err := r.runProgram(c)
+		switch {
+		case errors.Is(err, ErrDied):
+			return false, 0, "", err
+		case err != nil:
 			return false, unix.EPERM, detail, nil
 		}
 		return false, 0, "", nil

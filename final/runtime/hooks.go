@@ -81,7 +81,7 @@ func (i *Instance) inside(status specs.ContainerState, target int) func(specs.Ho
 			return "", err
 		}
 		prefix, suffix := i.hookState(string(status))
-		return planned.Plan.Converse(map[string]int{"target": target}, fmt.Sprint(prefix, innermostPid(i.Pid), suffix), program.Timeout,
+		return planned.Plan.Converse(target, fmt.Sprint(prefix, innermostPid(i.Pid), suffix), program.Timeout,
 			func(proc *plan.Process) error { return i.sendListener(proc, spec) })
 	}
 }
