@@ -32,8 +32,9 @@ func (r Root) Delete(id string, force bool, warn func(error)) error {
 		return err
 	}
 	lock, err := lockDir(dir, func() {
-		if i, err := r.Load(id); err == nil && i.creating() {
-			_ = end(i.orphan()) // its creator then fails, and clears up by itself
+		// Whoever has the lock waits for the process, or for a hook that ends with it. A creator then fails, and clears up by itself.
+		if i, err := r.Load(id); err == nil {
+			_ = i.end()
 		}
 	})
 	if errors.Is(err, ErrNotExist) {
@@ -57,14 +58,7 @@ func (r Root) Delete(id string, force bool, warn func(error)) error {
 
 // destroy ends what still runs and removes what create has made, the state last: until then the next delete can go on with it.
 func (i *Instance) destroy(warn func(error)) error {
-	pid, start := i.orphan()
-	if i.Pid > 0 {
-		pid, start = i.Pid, i.Start
-	}
-	if i.frozen() {
-		_ = i.cgroup().Kill() // which thaws it, too
-	}
-	if err := end(pid, start); err != nil {
+	if err := i.end(); err != nil {
 		return fmt.Errorf("ending container %s: %w", i.ID, err)
 	}
 	if err := cgroup.Remove(i.Cgroups); err != nil {
@@ -85,6 +79,18 @@ func (i *Instance) destroy(warn func(error)) error {
 	}
 	i.poststop(warn)
 	return nil
+}
+
+// end kills the container's process and waits until it has ended.
+func (i *Instance) end() error {
+	pid, start := i.orphan()
+	if i.Pid > 0 {
+		pid, start = i.Pid, i.Start
+	}
+	if i.frozen() {
+		_ = i.cgroup().Kill() // which thaws it, too
+	}
+	return end(pid, start)
 }
 
 // dying is how long a killed process may take, in milliseconds: it may wait for a disk.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -97,8 +98,7 @@ func (r Root) locked(id string) (*Instance, error) {
 	return i, nil
 }
 
-// lockDir waits for the lock on a container's directory, and calls busy before that if somebody has it. A directory that was removed in the meantime
-// doesn't exist.
+// lockDir opens a container's directory and waits for the lock on it; see [takeLock]. A directory that was removed in the meantime doesn't exist.
 func lockDir(dir string, busy func()) (*os.File, error) {
 	f, err := os.Open(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -107,26 +107,40 @@ func lockDir(dir string, busy func()) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening its directory: %w", err)
 	}
-	if err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err == unix.EWOULDBLOCK {
-		busy()
-		for err = unix.EINTR; err == unix.EINTR; {
-			err = unix.Flock(int(f.Fd()), unix.LOCK_EX)
+	if err := takeLock(f, busy); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// errBusy is what comes of waiting for somebody who may be waiting for us: one that runs a hook, and the hook has called us.
+var errBusy = errors.New("it is busy: another command works on it. Wait for that to end; a hook that runs before the program may ask for the state, and not more")
+
+// patience is how long a command waits for another.
+const patience = 10 * time.Second
+
+// takeLock locks a container's directory. While somebody else has the lock, busy is called again and again, because that one goes on meanwhile.
+func takeLock(dir *os.File, busy func()) error {
+	deadline := time.Now().Add(patience)
+	for wait := 100 * time.Microsecond; ; wait = min(2*wait, 10*time.Millisecond) {
+		err := unix.Flock(int(dir.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err != nil && err != unix.EWOULDBLOCK && err != unix.EINTR {
+			return fmt.Errorf("locking its directory: %w", err)
 		}
+		var st unix.Stat_t
+		if serr := unix.Fstat(int(dir.Fd()), &st); serr != nil || st.Nlink == 0 {
+			return ErrNotExist
+		}
+		if err == nil {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return errBusy
+		}
+		busy()
+		time.Sleep(wait) // flock(2) waits for ever or not at all
 	}
-	var st unix.Stat_t
-	if err == nil {
-		err = unix.Fstat(int(f.Fd()), &st)
-	}
-	switch {
-	case err != nil:
-		err = fmt.Errorf("locking its directory: %w", err)
-	case st.Nlink == 0:
-		err = ErrNotExist
-	default:
-		return f, nil
-	}
-	f.Close()
-	return nil, err
 }
 
 // unlock gives the lock back. Closing the descriptor wouldn't, while a forked child has it too.

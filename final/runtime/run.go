@@ -48,8 +48,8 @@ func (r Root) Run(id string, o Options, keep bool, f *Foreground) (int, error) {
 	}
 	if m.gated {
 		err = m.start(o.Warn)
-	} else if err = m.afterStart(); err != nil {
-		err = errors.Join(err, m.destroy(o.Warn))
+	} else {
+		err = m.afterStart(o.Warn)
 	}
 	if err != nil {
 		kill(proc)

@@ -37,21 +37,28 @@ func (i *Instance) start(warn func(error)) error {
 	if err == nil {
 		err = i.openGate()
 	}
-	if err == nil {
-		err = i.afterStart()
-	}
 	if err != nil {
-		err = errors.Join(err, i.destroy(warn))
+		return errors.Join(err, i.destroy(warn))
 	}
-	return err
+	return i.afterStart(warn)
 }
 
-func (i *Instance) afterStart() error {
+// afterStart runs the poststart hooks. The lock is given back before: the container is whole and runs, so its hooks may do with it what anybody may, and
+// who deletes it needn't wait for them.
+func (i *Instance) afterStart(warn func(error)) error {
 	h, err := i.laterHooks()
 	if err != nil {
-		return err
+		return errors.Join(err, i.destroy(warn))
 	}
-	return i.runHooks("poststart", h.Poststart, i.outside(specs.StateRunning, i.Pid))
+	_ = unix.Flock(int(i.lock.Fd()), unix.LOCK_UN)
+	if err = i.runHooks("poststart", h.Poststart, i.outside(specs.StateRunning, i.Pid)); err == nil {
+		return nil
+	}
+	lost := takeLock(i.lock, func() {})
+	if lost == nil {
+		lost = i.destroy(warn)
+	}
+	return errors.Join(err, lost)
 }
 
 func (i *Instance) beforeStart() error {
@@ -84,7 +91,14 @@ func (i *Instance) openGate() error {
 	if err != nil {
 		return fmt.Errorf("letting the container go on: %w", err)
 	}
-	return wait(gate, unix.POLLERR, -1)
+	if err := wait(gate, unix.POLLERR, -1); err != nil {
+		return err
+	}
+	// What is in a pipe stays for as long as one end is open; FIONREAD counts it (pipe(7)).
+	if unread, err := unix.IoctlGetInt(gate, unix.TIOCINQ); err == nil && unread > 0 {
+		return errors.New("the container was killed before its program could run")
+	}
+	return nil
 }
 
 // wait polls one descriptor for so many milliseconds; -1 is for ever. ETIME says they are over.
