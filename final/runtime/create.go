@@ -125,6 +125,7 @@ func (r Root) plan(id string, o Options, detached, gated bool) (*making, error) 
 		}
 	}
 	m.addRecord()
+	m.sockets.addAgent(m.planned.Plan, spec)
 	return m, nil
 }
 
@@ -279,6 +280,9 @@ func (m *making) prepare() error {
 			return fmt.Errorf("making a directory to mount the root on: %w", err)
 		}
 	}
+	if err := writable(m.options.PidFile); err != nil {
+		return err
+	}
 	if m.sockets, err = connect(m.options.ConsoleSocket, m.options.PidfdSocket); err != nil {
 		return err
 	}
@@ -305,12 +309,23 @@ func (m *making) run() (*plan.Process, error) {
 	if err == nil {
 		self, _ := look(proc.Pid)
 		m.Pid, m.Start, m.Status = proc.Pid, self.start, specs.StateCreated
-		if err = errors.Join(m.save(), m.sockets.send(proc), m.sendListener(proc, m.spec), writePid(m.options.PidFile, proc.Pid)); err == nil {
+		if err = errors.Join(m.save(), m.sockets.send(proc), m.sendListener(m.sockets.agent, proc, m.spec), writePid(m.options.PidFile, proc.Pid)); err == nil {
 			return proc, nil
 		}
 		kill(proc)
 	}
 	return nil, errors.Join(err, m.destroy(m.options.Warn))
+}
+
+// writable tells before there is a process whether its pid can be written: the program of run doesn't wait for that.
+func writable(pidFile string) error {
+	if pidFile == "" {
+		return nil
+	}
+	if err := unix.Access(filepath.Dir(pidFile), unix.W_OK|unix.X_OK); err != nil {
+		return fmt.Errorf("writing the pid to %s: %w", pidFile, err)
+	}
+	return nil
 }
 
 // writePid writes a pid for somebody who waits for the file to appear.

@@ -85,15 +85,18 @@ func (i *Instance) exec(o ExecOptions) (*plan.Process, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := writable(o.PidFile); err != nil {
+		return nil, err
+	}
 	sockets, err := connect(o.ConsoleSocket, o.PidfdSocket)
 	if err != nil {
 		return nil, err
 	}
 	defer sockets.close()
 	j := &Joining{Spec: spec, Process: o.Process, Filter: i.filter, Pid: i.Pid, Cgroup: group, PreserveFDs: o.PreserveFDs}
-	proc, err := join(j, target, o)
+	proc, err := join(j, target, &sockets, o)
 	// A process has no namespaces while another of its threads executes a program; see threadsLeft.
-	for end := time.Now().Add(time.Second); errors.Is(err, unix.ESRCH) && time.Now().Before(end); proc, err = join(j, target, o) {
+	for end := time.Now().Add(time.Second); errors.Is(err, unix.ESRCH) && time.Now().Before(end); proc, err = join(j, target, &sockets, o) {
 		if _, alive := i.process(); !alive {
 			return nil, ErrNotRunning
 		}
@@ -102,7 +105,7 @@ func (i *Instance) exec(o ExecOptions) (*plan.Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(sockets.send(proc), i.sendListener(proc, spec), writePid(o.PidFile, proc.Pid)); err != nil {
+	if err := errors.Join(sockets.send(proc), i.sendListener(sockets.agent, proc, spec), writePid(o.PidFile, proc.Pid)); err != nil {
 		kill(proc)
 		return nil, err
 	}
@@ -110,7 +113,7 @@ func (i *Instance) exec(o ExecOptions) (*plan.Process, error) {
 }
 
 // join carries the plan out once. ESRCH says that the container's process has no namespaces now.
-func join(j *Joining, target int, o ExecOptions) (*plan.Process, error) {
+func join(j *Joining, target int, sockets *sockets, o ExecOptions) (*plan.Process, error) {
 	planned, err := j.Plan()
 	if errors.Is(err, fs.ErrNotExist) { // its links in proc are missing then
 		return nil, fmt.Errorf("%w: %w", unix.ESRCH, err)
@@ -121,6 +124,7 @@ func join(j *Joining, target int, o ExecOptions) (*plan.Process, error) {
 	for _, warning := range planned.Warnings {
 		o.Warn(errors.New(warning))
 	}
+	sockets.addAgent(planned.Plan, j.Spec)
 	return carryOut(planned, map[string]int{"target": target}, o.Planned)
 }
 

@@ -4,18 +4,21 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
 	"stave/final/plan"
+	"stave/final/security"
 )
 
-// The sockets to which a caller has the terminal's master and a pidfd sent; -1 for none. They are connected before anything is made.
-type sockets struct{ console, pidfd int }
+// The sockets to which a caller has the terminal's master and a pidfd sent, which are connected before anything is made, and the seccomp agent's, to which the plan
+// connects; -1 for none.
+type sockets struct{ console, pidfd, agent int }
 
 func connect(console, pidfd string) (sockets, error) {
-	s := sockets{-1, -1}
+	s := sockets{-1, -1, -1}
 	var err error
 	if s.console, err = dial(console); err != nil {
 		return s, err
@@ -42,8 +45,8 @@ func dial(name string) (int, error) {
 	return fd, nil
 }
 
-func (s sockets) close() {
-	for _, fd := range []int{s.console, s.pidfd} {
+func (s *sockets) close() {
+	for _, fd := range []int{s.console, s.pidfd, s.agent} {
 		if fd >= 0 {
 			unix.Close(fd)
 		}
@@ -51,7 +54,7 @@ func (s sockets) close() {
 }
 
 // send passes the descriptors on (SCM_RIGHTS, unix(7)), each with a name, as runc does.
-func (s sockets) send(proc *plan.Process) error {
+func (s *sockets) send(proc *plan.Process) error {
 	if s.console >= 0 {
 		terminal, ok := proc.Result(Terminal)
 		if !ok {
@@ -70,8 +73,19 @@ func (s sockets) send(proc *plan.Process) error {
 	return nil
 }
 
+// addAgent adds to the plan that the seccomp agent is connected to before there is a filter: no program may run whose calls nobody is there to decide about. It comes
+// after the hooks, one of which may have started the agent.
+func (s *sockets) addAgent(p *plan.Plan, spec *specs.Spec) {
+	filter := slices.IndexFunc(p.Ops, func(op plan.Op) bool { return op.Calls[0].Result == security.Listener })
+	if filter < 0 {
+		return
+	}
+	p.Ops = slices.Insert(p.Ops, filter, plan.Op{Actor: plan.Parent, What: "connecting to the seccomp agent", Step: "09-security", Why: "without it nobody would answer the filter's questions",
+		Calls: []plan.Call{{Name: "connect", Ask: func(int) (err error) { s.agent, err = dial(spec.Linux.Seccomp.ListenerPath); return err }}}})
+}
+
 // sendListener passes on the listener of a seccomp filter, with the state of the container (config-linux.md, "The Container Process State").
-func (i *Instance) sendListener(proc *plan.Process, spec *specs.Spec) error {
+func (i *Instance) sendListener(agent int, proc *plan.Process, spec *specs.Spec) error {
 	listener, ok := proc.Result(Listener)
 	if !ok {
 		return nil
@@ -85,12 +99,7 @@ func (i *Instance) sendListener(proc *plan.Process, spec *specs.Spec) error {
 	if err != nil {
 		return err
 	}
-	socket, err := dial(spec.Linux.Seccomp.ListenerPath)
-	if err != nil {
-		return fmt.Errorf("linux.seccomp.listenerPath: %w", err)
-	}
-	defer unix.Close(socket)
-	if err := unix.Sendmsg(socket, b, unix.UnixRights(listener), nil, 0); err != nil {
+	if err := unix.Sendmsg(agent, b, unix.UnixRights(listener), nil, 0); err != nil {
 		return fmt.Errorf("sending the seccomp listener: %w", err)
 	}
 	return nil
