@@ -80,9 +80,15 @@ func (i *Instance) inside(status specs.ContainerState, target int) func(specs.Ho
 		if err != nil {
 			return "", err
 		}
+		sockets, err := connect("", "")
+		if err != nil {
+			return "", err
+		}
+		defer sockets.close()
+		sockets.addAgent(planned.Plan, spec)
 		prefix, suffix := i.hookState(string(status))
 		return planned.Plan.Converse(target, fmt.Sprint(prefix, innermostPid(i.Pid), suffix), program.Timeout,
-			func(proc *plan.Process) error { return i.sendListener(proc, spec) })
+			func(proc *plan.Process) error { return i.sendListener(sockets.agent, proc, spec) })
 	}
 }
 
