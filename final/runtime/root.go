@@ -115,7 +115,7 @@ func lockDir(dir string, busy func()) (*os.File, error) {
 }
 
 // errBusy is what comes of waiting for somebody who may be waiting for us: one that runs a hook, and the hook has called us.
-var errBusy = errors.New("it is busy: another command works on it. Wait for that to end; a hook that runs before the program may ask for the state, and not more")
+var errBusy = errors.New("it is busy: another command works on it, perhaps the one that runs this hook; try again when that has ended")
 
 // patience is how long a command waits for another.
 const patience = 10 * time.Second

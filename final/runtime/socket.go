@@ -13,8 +13,8 @@ import (
 	"stave/final/security"
 )
 
-// The sockets to which a caller has the terminal's master and a pidfd sent, which are connected before anything is made, and the seccomp agent's, to which the plan
-// connects; -1 for none.
+// The sockets to which a caller has the terminal's master and a pidfd sent, which are connected before anything is made, and the seccomp agent's, to which
+// the plan connects; -1 for none.
 type sockets struct{ console, pidfd, agent int }
 
 func connect(console, pidfd string) (sockets, error) {
@@ -73,14 +73,15 @@ func (s *sockets) send(proc *plan.Process) error {
 	return nil
 }
 
-// addAgent adds to the plan that the seccomp agent is connected to before there is a filter: no program may run whose calls nobody is there to decide about. It comes
-// after the hooks, one of which may have started the agent.
+// addAgent adds to the plan that the seccomp agent is connected to before there is a filter: no program may run whose calls nobody is there to decide
+// about. It comes after the hooks, one of which may have started the agent.
 func (s *sockets) addAgent(p *plan.Plan, spec *specs.Spec) {
 	filter := slices.IndexFunc(p.Ops, func(op plan.Op) bool { return op.Calls[0].Result == security.Listener })
 	if filter < 0 {
 		return
 	}
-	p.Ops = slices.Insert(p.Ops, filter, plan.Op{Actor: plan.Parent, What: "connecting to the seccomp agent", Step: "09-security", Why: "without it nobody would answer the filter's questions",
+	p.Ops = slices.Insert(p.Ops, filter, plan.Op{Actor: plan.Parent, What: "connecting to the seccomp agent", Step: "09-security",
+		Why:   "without it nobody would answer the filter's questions",
 		Calls: []plan.Call{{Name: "connect", Ask: func(int) (err error) { s.agent, err = dial(spec.Linux.Seccomp.ListenerPath); return err }}}})
 }
 
