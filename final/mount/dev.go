@@ -24,14 +24,14 @@ var links = [][2]string{
 }
 
 // Devices appends the operations that fill /dev below root: the default devices, the usual links, and the devices of a configuration. It comes after
-// [Set.Attach], and the umask must be 0. A /dev that is the host's stays as it is.
+// [Set.Attach], and the umask must be 0. A /dev that is the host's stays as it is, and so does what a configuration mounts on the name of a default device.
 func (s *Set) Devices(p *plan.Plan, root string, list []specs.LinuxDevice) error {
 	const why = "what programs take for granted: null, zero, random, the standard streams"
 	hosts := slices.ContainsFunc(s.entries, func(e entry) bool { return e.mount.Destination == "/dev" && e.bound })
 	if !hosts {
 		calls, dev := makeDirs(p, root, "/dev", "")
 		for _, d := range defaults {
-			if !slices.ContainsFunc(list, func(l specs.LinuxDevice) bool { return path.Clean(l.Path) == d.Path }) {
+			if !s.mountedOn(d.Path) && !slices.ContainsFunc(list, func(l specs.LinuxDevice) bool { return path.Clean(l.Path) == d.Path }) {
 				calls = append(calls, s.device(p, dev, d, true)...)
 			}
 		}

@@ -42,6 +42,16 @@ func (s *Set) covered(name string) bool {
 	return slices.ContainsFunc(s.entries, func(e entry) bool { return below(name, e.mount.Destination) })
 }
 
+// mountedOn tells whether an entry is on a name itself, and no later one covers it.
+func (s *Set) mountedOn(name string) bool {
+	for _, e := range slices.Backward(s.entries) {
+		if e.mount.Destination == name || below(name, e.mount.Destination) {
+			return e.mount.Destination == name
+		}
+	}
+	return false
+}
+
 // mode is the option that gives a tmpfs the mode of the directory it covers, as runc and crun do; a new one has 0755.
 func (s *Set) mode(destination string) []string {
 	if s.options.Rootfs == "" {

@@ -102,6 +102,21 @@ func TestDevices(t *testing.T) {
 			t.Errorf("%s has mode %#o", name, st.Mode)
 		}
 	}
+	// What is mounted on the name of a default device is there, unless it is covered by a later mount.
+	for _, tc := range []struct {
+		userns bool
+		mounts []specs.Mount
+		want   uint64
+	}{
+		{false, []specs.Mount{tmpfs("/dev"), bind("/dev/urandom", "/dev/random")}, unix.Mkdev(1, 9)},
+		{true, []specs.Mount{tmpfs("/dev"), bind("/dev/urandom", "/dev/random")}, unix.Mkdev(1, 9)},
+		{false, []specs.Mount{bind("/dev/urandom", "/dev/random"), tmpfs("/dev")}, unix.Mkdev(1, 8)},
+	} {
+		c := box{userns: tc.userns, mounts: tc.mounts}.run(t, dir)
+		if st := c.stat("/dev/random"); st.Rdev != tc.want {
+			t.Errorf("%+v: /dev/random is %#x", tc, st.Rdev)
+		}
+	}
 	// A /dev of the host's is left alone.
 	host := filepath.Join(dir, "devices")
 	must(t, os.Mkdir(host, 0o755))
