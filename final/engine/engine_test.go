@@ -24,6 +24,7 @@ func TestVolume(t *testing.T) {
 		"/a:b":            {},
 		"name:/b":         {},
 		":/b":             {},
+		"/a:/b:r0":        {},
 	} {
 		got, err := volume(in)
 		if !reflect.DeepEqual(got, want) || (want.Type == "") != (err != nil) {

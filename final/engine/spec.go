@@ -13,6 +13,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
+	"stave/final/mount"
 	"stave/final/overlay"
 	"stave/final/user"
 )
@@ -237,7 +238,12 @@ func volume(v string) (specs.Mount, error) {
 	}
 	m := specs.Mount{Type: "bind", Source: source, Destination: f[1], Options: []string{"rbind", "rprivate"}}
 	if len(f) == 3 {
-		m.Options = append(m.Options, strings.Split(f[2], ",")...)
+		for o := range strings.SplitSeq(f[2], ",") {
+			if !mount.OfMount(o) {
+				return specs.Mount{}, fmt.Errorf("--volume %q: unknown option %q", v, o) // "r0" must not be taken for a wish to write
+			}
+			m.Options = append(m.Options, o)
+		}
 	}
 	return m, nil
 }

@@ -92,8 +92,8 @@ func (s *Set) gather(p *plan.Plan, m specs.Mount) error {
 		}
 		e.file = !dir
 		for _, d := range o.data {
-			// mount(2) ignores what is for a filesystem when it makes a bind mount, and so callers leave it there.
-			s.Warnings = append(s.Warnings, fmt.Sprintf("mounting %s on %s: the option %s is for a new filesystem, and ignored for a bind mount", m.Source, m.Destination, d))
+			// mount(2) ignores what is for a filesystem when it makes a bind mount, and so callers leave it there, with what an fstab has for mount(8).
+			s.Warnings = append(s.Warnings, fmt.Sprintf("mounting %s on %s: the option %s is none of a bind mount's, and ignored", m.Source, m.Destination, d))
 		}
 		s.clone(p, e, o)
 		if err := s.idmap(p, e, o); err != nil {
@@ -122,8 +122,6 @@ func check(m specs.Mount, o options) error {
 		return fmt.Errorf("it would hide the whole container")
 	case !o.bind && m.Type == "":
 		return fmt.Errorf("it has no type")
-	case o.bind && slices.ContainsFunc(o.data, func(d string) bool { return !strings.Contains(d, "=") }):
-		return fmt.Errorf("unknown option %q", o.data[slices.IndexFunc(o.data, func(d string) bool { return !strings.Contains(d, "=") })])
 	case !o.bind && (o.idmap || len(m.UIDMappings)+len(m.GIDMappings) > 0):
 		return fmt.Errorf("only a bind mount can have ids mapped")
 	case o.copyUp && m.Type != "tmpfs":

@@ -165,6 +165,12 @@ func (o *options) take(s string) error {
 	return nil
 }
 
+// OfMount tells whether an option is one of a mount, which a bind mount has too, and not one of a filesystem.
+func OfMount(option string) bool {
+	var o options
+	return o.take(option) == nil && len(o.data) == 0
+}
+
 // maxValue is the longest key or value of an option, in bytes.
 const maxValue = 255
 
