@@ -96,6 +96,7 @@ func (r Root) plan(id string, o Options, detached, gated bool) (*making, error) 
 	if err != nil {
 		return nil, err
 	}
+	resolveRoot(spec.Root, bundle)
 	if err := checkTerminal(spec, o, detached); err != nil {
 		return nil, err
 	}
@@ -129,6 +130,20 @@ func (r Root) plan(id string, o Options, detached, gated bool) (*making, error) 
 	return m, nil
 }
 
+// resolveRoot makes the path of the root filesystem absolute and follows links in it, once: planning that looks into it and the plan are to mean the same
+// directory. If there is none, carrying out the plan tells.
+func resolveRoot(r *specs.Root, bundle string) {
+	if r == nil || r.Path == "" {
+		return
+	}
+	if !filepath.IsAbs(r.Path) {
+		r.Path = filepath.Join(bundle, r.Path)
+	}
+	if dir, err := filepath.EvalSymlinks(r.Path); err == nil {
+		r.Path = dir
+	}
+}
+
 // newInstance is what is on record while the container is being made.
 func newInstance(dir, id, bundle string, spec *specs.Spec) *Instance {
 	self, _ := look(os.Getpid())
@@ -138,9 +153,6 @@ func newInstance(dir, id, bundle string, spec *specs.Spec) *Instance {
 	}}
 	if spec.Root != nil {
 		i.Rootfs = spec.Root.Path
-		if !filepath.IsAbs(i.Rootfs) {
-			i.Rootfs = filepath.Join(bundle, i.Rootfs)
-		}
 	}
 	if h := spec.Hooks; h != nil {
 		i.Hooks, _ = json.Marshal(specs.Hooks{StartContainer: h.StartContainer, Poststart: h.Poststart, Poststop: h.Poststop}) // strings and numbers
