@@ -46,6 +46,9 @@ func park(p *plan.Plan, e entry) {
 
 // attach puts a mount in its place.
 func (s *Set) attach(p *plan.Plan, root string, e entry) {
+	if e.create != nil {
+		p.Add(*e.create)
+	}
 	place := p.Name("place")
 	// A link in place of /proc or /sys would have us write to files that only look like the kernel's.
 	links := e.mount.Type != "proc" && e.mount.Type != "sysfs"

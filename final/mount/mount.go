@@ -44,11 +44,12 @@ type Set struct {
 
 type entry struct {
 	mount  specs.Mount
-	fd     string // the name of its descriptor in the plan
-	bound  bool   // a piece of the host's tree
-	file   bool   // to be attached on a file
-	copyUp bool   // to be filled with what it covers
-	seal   bool   // to be made read-only at the end
+	fd     string   // the name of its descriptor in the plan
+	bound  bool     // a piece of the host's tree
+	file   bool     // to be attached on a file
+	copyUp bool     // to be filled with what it covers
+	seal   bool     // to be made read-only at the end
+	create *plan.Op // of a filesystem that is made only when it is to be attached
 }
 
 // Gather appends the operations of the first half: each mount becomes a descriptor, attached nowhere. They come before [Private]: only now is what is taken
@@ -109,7 +110,9 @@ func (s *Set) gather(p *plan.Plan, m specs.Mount) error {
 				o.data = append(o.data, s.mode(m.Destination)...)
 			}
 		}
-		s.create(p, e, o)
+		if err := s.create(p, &e, o); err != nil {
+			return err
+		}
 	}
 	s.entries = append(s.entries, e)
 	return nil
@@ -252,21 +255,26 @@ func why(filesystem string) string {
 var unlabelled = []string{"proc", "sysfs", "mqueue", "cgroup", "cgroup2"}
 
 // create makes a new filesystem.
-func (s *Set) create(p *plan.Plan, e entry, o options) {
+func (s *Set) create(p *plan.Plan, e *entry, o options) error {
 	m := e.mount
 	o.merge()
 	if path.IsAbs(m.Source) && o.own.set&unix.MOUNT_ATTR_RDONLY != 0 {
 		o.super = append(o.super, "ro") // a disk that can't be written can only be opened so
 	}
-	data := append([]string{"source=" + name(m)}, o.super...)
-	data = append(data, o.data...)
+	data := append(o.super, o.data...)
 	what := "creating " + m.Type + " for " + m.Destination
 	if s.options.Label != "" && !slices.Contains(unlabelled, m.Type) {
-		data = append(data, "context="+s.options.Label)
+		data = append(data, `context="`+s.options.Label+`"`)
 		what += " with linux.mountLabel " + s.options.Label // without SELinux the kernel refuses it
 	}
+	if m.Type != "proc" && slices.ContainsFunc(data, long) {
+		return s.createLate(p, e, o, what, strings.Join(data, ","))
+	}
 	fs := p.Name("fs")
-	calls := []plan.Call{{Name: "fsopen", Args: []plan.Arg{plan.Str(m.Type), plan.Sym("FSOPEN_CLOEXEC", unix.FSOPEN_CLOEXEC)}, Result: fs}}
+	calls := []plan.Call{
+		{Name: "fsopen", Args: []plan.Arg{plan.Str(m.Type), plan.Sym("FSOPEN_CLOEXEC", unix.FSOPEN_CLOEXEC)}, Result: fs},
+		setOption(fs, "source="+name(m)),
+	}
 	for _, d := range data {
 		calls = append(calls, setOption(fs, d))
 	}
@@ -276,6 +284,25 @@ func (s *Set) create(p *plan.Plan, e entry, o options) {
 	o.own = change{}
 	p.Add(plan.Op{Actor: plan.Child, What: what, Step: step, Why: why(m.Type),
 		Calls: append(calls, s.settle(p, e.fd, o)...)})
+	return nil
+}
+
+// createLate makes one by mount(2), which takes longer options and can't but attach it somewhere: on the host's /proc, in this mount namespace alone, right
+// before it is put in its place.
+func (s *Set) createLate(p *plan.Plan, e *entry, o options, what, data string) error {
+	switch {
+	case s.options.Shared:
+		return fmt.Errorf("an option is longer than the %d bytes that fsconfig(2) takes, and mount(2) needs a mount namespace: add one to linux.namespaces", maxValue)
+	case len(data) > maxOptions:
+		return fmt.Errorf("the options are longer than the %d bytes that mount(2) takes: use fewer layers or shorter paths", maxOptions)
+	}
+	calls := []plan.Call{
+		{Name: "mount", Args: []plan.Arg{plan.Str(name(e.mount)), plan.Str("/proc"), plan.Str(e.mount.Type), plan.Int(0), plan.Str(data)}},
+		openDir("/proc", e.fd),
+	}
+	e.create = &plan.Op{Actor: plan.Child, What: what, Step: step, Why: "by mount(2), because an option is longer than fsconfig(2) takes",
+		Calls: append(calls, s.settle(p, e.fd, o)...)}
+	return nil
 }
 
 // setOption gives a new filesystem an option, key=value or a flag (fsconfig(2)).

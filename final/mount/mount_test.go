@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"stave/final/plan"
+	"stave/internal/script"
 )
 
 // Each option of a mount is one of the mount in the container.
@@ -187,6 +188,43 @@ func TestTmpfsMode(t *testing.T) {
 		if got := c.stat(name).Mode & 0o7777; got != want {
 			t.Errorf("%s has mode %#o, want %#o", name, got, want)
 		}
+	}
+}
+
+// An overlay has as many layers as mount(2) takes, though fsconfig(2) would take fewer.
+func TestManyLayers(t *testing.T) {
+	script.Need(t, "overlay")
+	dir := own(t)
+	var lower []string
+	for n := range 12 {
+		layer := filepath.Join(dir, fmt.Sprint("a-layer-with-a-rather-long-name-", n))
+		must(t, os.Mkdir(layer, 0o755), os.WriteFile(fmt.Sprint(layer, "/file", n), []byte("text"), 0o644))
+		lower = append(lower, layer)
+	}
+	overlay := specs.Mount{Type: "overlay", Destination: "/m", Options: []string{"nosuid", "ro", "lowerdir=" + strings.Join(lower, ":")}}
+	below := bind(lower[0], "/m")
+	must(t, unix.Mount("", "/proc", "", unix.MS_SHARED, "")) // in the test's mount namespace, which is private by now
+	before := mountinfo(t)
+	for _, userns := range []bool{false, true} {
+		for _, rootfs := range []string{"", "rshared"} {
+			c := box{userns: userns, propagation: rootfs, mounts: []specs.Mount{proc(), below, overlay, tmpfs("/n")}}.run(t, dir)
+			if m := c.mounts()["/m"]; m.kind != "overlay" || m.options != "ro,nosuid,relatime" {
+				t.Errorf("it is %+v", m)
+			}
+			if !c.exists("/m/file0") || !c.exists("/m/file11") || !c.exists("/proc/1/stat") {
+				t.Error("a file is missing")
+			}
+		}
+	}
+	if got := mountinfo(t); got != before {
+		t.Errorf("the host's mounts were\n%s\nand are\n%s", before, got)
+	}
+	if _, err := (box{on: dir, mounts: []specs.Mount{overlay}}).try(t, dir); err == nil || !strings.Contains(err.Error(), "needs a mount namespace") {
+		t.Errorf("got %v", err)
+	}
+	overlay.Options = append(overlay.Options, "x="+strings.Repeat("y", 4096))
+	if _, err := (box{mounts: []specs.Mount{overlay}}).try(t, dir); err == nil || !strings.Contains(err.Error(), "longer than the 4095 bytes") {
+		t.Errorf("got %v", err)
 	}
 }
 

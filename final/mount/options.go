@@ -156,10 +156,6 @@ func (o *options) take(s string) error {
 	case slices.Contains(superFlags, s):
 		o.super = append(o.super, s)
 	default:
-		key, value, _ := strings.Cut(s, "=")
-		if len(key) > maxValue || len(value) > maxValue {
-			return fmt.Errorf("the option %q is longer than the %d bytes that fsconfig(2) takes", s, maxValue)
-		}
 		o.data = append(o.data, s)
 	}
 	return nil
@@ -171,8 +167,17 @@ func OfMount(option string) bool {
 	return o.take(option) == nil && len(o.data) == 0
 }
 
-// maxValue is the longest key or value of an option, in bytes.
-const maxValue = 255
+// maxValue is the longest key or value of an option that fsconfig(2) takes, and maxOptions the longest list of options that mount(2) does, both in bytes.
+const (
+	maxValue   = 255
+	maxOptions = 4095
+)
+
+// long tells whether an option is too long for fsconfig(2), as that of an overlay with many layers is.
+func long(option string) bool {
+	key, value, _ := strings.Cut(option, "=")
+	return len(key) > maxValue || len(value) > maxValue
+}
 
 // split takes a string of options apart at its commas, but for those in quotes (an SELinux label has some) or after a backslash (overlay).
 func split(s string) []string {
