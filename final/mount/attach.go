@@ -81,12 +81,16 @@ func copyUp(p *plan.Plan, place string, e entry) {
 		}})
 }
 
-// Seal appends the operations that make read-only what had to be written to until now. It comes after [Set.Devices], [Link] and [Console].
+// Seal appends the operations that make read-only what had to be written to until now, and change whatever else is remounted. It comes after [Set.Devices], [Link]
+// and [Console].
 func (s *Set) Seal(p *plan.Plan) {
 	for _, e := range s.entries {
-		if e.seal {
-			p.Add(plan.Op{Actor: plan.Child, What: "making " + e.mount.Destination + " read-only", Step: step,
-				Calls: []plan.Call{setattr(plan.Ref(e.fd), "", unix.AT_EMPTY_PATH, change{set: unix.MOUNT_ATTR_RDONLY}, propagation{}, false)}})
+		what := "remounting " + e.mount.Destination
+		if e.late == (change{set: unix.MOUNT_ATTR_RDONLY}) {
+			what = "making " + e.mount.Destination + " read-only"
+		}
+		if calls := s.change(p, e.fd, e.late, propagation{}, false); calls != nil {
+			p.Add(plan.Op{Actor: plan.Child, What: what, Step: step, Calls: calls})
 		}
 	}
 }

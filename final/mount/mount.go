@@ -48,7 +48,7 @@ type entry struct {
 	bound  bool     // a piece of the host's tree
 	file   bool     // to be attached on a file
 	copyUp bool     // to be filled with what it covers
-	seal   bool     // to be made read-only at the end
+	late   change   // of its attributes, at the end
 	create *plan.Op // of a filesystem that is made only when it is to be attached
 }
 
@@ -75,9 +75,9 @@ func name(m specs.Mount) string {
 }
 
 func (s *Set) gather(p *plan.Plan, m specs.Mount) error {
-	o, err := parseOptions(m.Options)
-	if err != nil {
-		return err
+	o := parseOptions(m.Options)
+	if o.remount {
+		return s.remount(m, o)
 	}
 	if m.Type == "bind" {
 		o.bind = true
@@ -104,7 +104,7 @@ func (s *Set) gather(p *plan.Plan, m specs.Mount) error {
 		if m.Type == "tmpfs" {
 			// What is mounted in it needs a place made first, and copying needs it writable.
 			ro := uint64(unix.MOUNT_ATTR_RDONLY)
-			e.seal = (o.own.set|o.all.set)&ro != 0
+			e.late.set = (o.own.set | o.all.set) & ro
 			o.own.set, o.all.set = o.own.set&^ro, o.all.set&^ro
 			if !slices.ContainsFunc(o.data, func(d string) bool { return strings.HasPrefix(d, "mode=") }) {
 				o.data = append(o.data, s.mode(m.Destination)...)
@@ -116,6 +116,21 @@ func (s *Set) gather(p *plan.Plan, m specs.Mount) error {
 	}
 	s.entries = append(s.entries, e)
 	return nil
+}
+
+// remount changes attributes of what an earlier entry mounts, but only at the end, because something may have to be made in it. As with mount(8), those that it
+// doesn't mention stay as they are.
+func (s *Set) remount(m specs.Mount, o options) error {
+	if len(o.data)+len(o.super)+len(o.propagations) > 0 || o.all != (change{}) || o.idmap || o.copyUp {
+		return fmt.Errorf("in mounts.options only attributes of the mount itself, such as ro and nosuid, can go with remount: leave out the others")
+	}
+	for i, e := range slices.Backward(s.entries) {
+		if e.mount.Destination == m.Destination {
+			s.entries[i].late = e.late.then(o.own)
+			return nil
+		}
+	}
+	return fmt.Errorf("the option remount is for what an earlier entry of mounts has there, and there is none: add one, or leave the option out")
 }
 
 // check tells what is wrong with a mount by itself.
@@ -177,11 +192,7 @@ func (s *Set) clone(p *plan.Plan, e entry, o options) {
 
 // merge makes one of what is said of a mount and what is said of all below it, for where there is but one.
 func (o *options) merge() {
-	o.own = change{
-		set:   o.own.set&^o.all.clear | o.all.set,
-		clear: o.own.clear&^(o.all.set&^accessTimes) | o.all.clear,
-	}
-	o.all = change{}
+	o.own, o.all = o.own.then(o.all), change{}
 	for i := range o.propagations {
 		o.propagations[i].recursive = false
 	}

@@ -263,6 +263,31 @@ func TestSeal(t *testing.T) {
 	}
 }
 
+// What is mounted can be changed by a later entry, and what is in it can come after that.
+func TestRemount(t *testing.T) {
+	dir := own(t)
+	source := filepath.Join(dir, "source")
+	must(t, os.Mkdir(source, 0o755))
+	for _, tc := range []struct {
+		userns bool
+		mounts []specs.Mount
+		want   string
+	}{
+		{false, []specs.Mount{tmpfs("/m", "nosuid"), tmpfs("/m", "remount", "ro"), tmpfs("/m/in/it")}, "ro,nosuid,relatime"},
+		{true, []specs.Mount{tmpfs("/m", "ro", "nosuid"), tmpfs("/m", "remount", "rw", "noatime", "suid")}, "rw,noatime"},
+		{false, []specs.Mount{tmpfs("/m"), bind(source, "/m", "nodev"), bind("", "/m", "remount,ro"), bind("", "/m", "remount,rw,noexec")}, "rw,nodev,noexec,relatime"},
+		{false, []specs.Mount{proc(), {Type: "proc", Destination: "/proc", Options: []string{"remount", "ro"}}, tmpfs("/m")}, "rw,relatime"},
+	} {
+		c := box{userns: tc.userns, mounts: tc.mounts}.run(t, dir)
+		if got := c.mounts()["/m"].options; got != tc.want {
+			t.Errorf("%v: got %s, want %s", tc.mounts, got, tc.want)
+		}
+		if got := c.mounts()["/proc"].options; got != "" && got != "ro,relatime" {
+			t.Errorf("/proc is %s", got)
+		}
+	}
+}
+
 func TestIdmap(t *testing.T) {
 	dir := own(t)
 	disk, err := os.MkdirTemp("/var/tmp", "stave-test-") // of the machine's own filesystem
@@ -330,7 +355,8 @@ func TestGatherRefuses(t *testing.T) {
 		"nothing but proc":         tmpfs("/proc"),
 		"inside of /proc":          tmpfs("/proc/sys"),
 		"tmpcopyup is for tmpfs":   {Type: "ramfs", Destination: "/x", Options: []string{"tmpcopyup"}},
-		"is not supported":         tmpfs("/x", "remount"),
+		"an earlier entry":         tmpfs("/x", "remount", "ro"),
+		"attributes of the mount":  tmpfs("/x", "remount", "size=1m"),
 	} {
 		_, err := Gather(&plan.Plan{}, []specs.Mount{m}, Options{IsDir: func(string) (bool, error) { return true, nil }})
 		if err == nil || !strings.Contains(err.Error(), want) {

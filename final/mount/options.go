@@ -1,7 +1,6 @@
 package mount
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -33,6 +32,11 @@ const accessTimes = unix.MOUNT_ATTR__ATIME
 
 // A change is what is to be different about a mount's attributes.
 type change struct{ set, clear uint64 }
+
+// then is this change with another after it.
+func (c change) then(next change) change {
+	return change{set: c.set&^next.clear | next.set, clear: c.clear&^(next.set&^accessTimes) | next.clear}
+}
 
 // take reads an option, if it is an attribute. A later one counts more than an earlier one.
 func (c *change) take(option string) bool {
@@ -110,6 +114,7 @@ type options struct {
 	idmap        bool
 	idmapAll     bool // ridmap: of the mounts below, too
 	copyUp       bool
+	remount      bool     // of what an earlier entry mounts
 	super        []string // for any filesystem, as flags
 	data         []string // for the filesystem alone: key or key=value
 }
@@ -123,23 +128,20 @@ var ignored = []string{"defaults", "silent", "loud", "iversion", "noiversion"}
 
 // parseOptions sorts the options of a mount in the OCI specification (config.md, "Linux mount options"). A string of several, as mount(2) takes it, is taken
 // apart.
-func parseOptions(list []string) (options, error) {
-	var o options
+func parseOptions(list []string) (o options) {
 	for _, several := range list {
 		for _, s := range split(several) {
-			if err := o.take(s); err != nil {
-				return o, err
-			}
+			o.take(s)
 		}
 	}
-	return o, nil
+	return o
 }
 
-func (o *options) take(s string) error {
+func (o *options) take(s string) {
 	name, recursive := strings.CutPrefix(s, "r")
 	if p, ok := parsePropagation(s); ok {
 		o.propagations = append(o.propagations, p)
-		return nil
+		return
 	}
 	switch {
 	case s == "" || slices.Contains(ignored, s):
@@ -152,19 +154,17 @@ func (o *options) take(s string) error {
 	case s == "tmpcopyup":
 		o.copyUp = true
 	case s == "remount":
-		return fmt.Errorf("the option %q is not supported: a container's mounts are all new", s)
+		o.remount = true
 	case slices.Contains(superFlags, s):
 		o.super = append(o.super, s)
 	default:
 		o.data = append(o.data, s)
 	}
-	return nil
 }
 
 // OfMount tells whether an option is one of a mount, which a bind mount has too, and not one of a filesystem.
 func OfMount(option string) bool {
-	var o options
-	return o.take(option) == nil && len(o.data) == 0
+	return len(parseOptions([]string{option}).data) == 0
 }
 
 // maxValue is the longest key or value of an option that fsconfig(2) takes, and maxOptions the longest list of options that mount(2) does, both in bytes.

@@ -60,10 +60,9 @@ func supported() features.Features {
 	}
 }
 
-// mountOptions are those of config.md ("Linux mount options") that are understood, which is all but remount and the POSIX ACLs that every filesystem
-// has by itself.
+// mountOptions are those of config.md ("Linux mount options") that are understood, which is all but the POSIX ACLs that every filesystem has by itself.
 func mountOptions() []string {
-	list := strings.Fields("async bind defaults dirsync idmap iversion lazytime loud mand noiversion nolazytime nomand rbind ridmap silent sync tmpcopyup")
+	list := strings.Fields("async bind defaults dirsync idmap iversion lazytime loud mand noiversion nolazytime nomand rbind remount ridmap silent sync tmpcopyup")
 	for _, o := range strings.Fields("atime dev diratime exec noatime nodev nodiratime noexec norelatime nostrictatime nosuid nosymfollow relatime ro rw strictatime suid symfollow private shared slave unbindable") {
 		list = append(list, o, "r"+o)
 	}

@@ -338,6 +338,8 @@ func (b *builder) mounts() []specs.Mount {
 			m.Source = b.path(m.Source)
 		}
 		switch {
+		case slices.Contains(m.Options, "remount"):
+			list = append(list, m) // whatever type it says, it is of what is there already
 		case m.Type == "cgroup" || m.Type == "cgroup2":
 			list = append(list, b.cgroupMounts(m)...)
 		case m.Type == "sysfs" && b.userns && !b.namespaces.New(specs.NetworkNamespace):
