@@ -81,6 +81,21 @@ func TestCoveredLinks(t *testing.T) {
 	}
 }
 
+// Those of a directory that a mount has a copy of do: they are there again.
+func TestCopiedLinks(t *testing.T) {
+	dir := own(t)
+	in := func(name string) string { return filepath.Join(dir, "rootfs", name) }
+	source := filepath.Join(dir, "source")
+	must(t, os.WriteFile(source, []byte("mounted"), 0o644), os.Mkdir(in("etc"), 0o755), os.Symlink("../run/resolv.conf", in("etc/resolv.conf")))
+	c := box{mounts: []specs.Mount{tmpfs("/run"), tmpfs("/etc", "tmpcopyup"), bind(source, "/etc/resolv.conf")}}.run(t, dir)
+	if got := c.read("/run/resolv.conf"); got != "mounted" {
+		t.Errorf("there is %q", got)
+	}
+	if st := c.stat("/etc/resolv.conf"); st.Mode&unix.S_IFMT != unix.S_IFLNK {
+		t.Errorf("the link has mode %#o", st.Mode)
+	}
+}
+
 // Magic links of proc lead to files that are open, wherever they are.
 func TestMagicLinks(t *testing.T) {
 	dir := own(t)

@@ -37,9 +37,9 @@ func (o Options) stat(name string) (st unix.Stat_t, err error) {
 	return st, unix.Fstat(fd, &st)
 }
 
-// covered tells whether a name is in another mount, so that what the root filesystem has there doesn't count.
+// covered tells whether a name is in another mount, so that what the root filesystem has there doesn't count. A mount that begins with what it covers has the same.
 func (s *Set) covered(name string) bool {
-	return slices.ContainsFunc(s.entries, func(e entry) bool { return below(name, e.mount.Destination) })
+	return slices.ContainsFunc(s.entries, func(e entry) bool { return below(name, e.mount.Destination) && !e.copyUp })
 }
 
 // mountedOn tells whether an entry is on a name itself, and no later one covers it.
