@@ -64,6 +64,7 @@ func (s *Set) attach(p *plan.Plan, root string, e entry) {
 		op.Calls = nil
 	}
 	op.Calls = append(op.Calls, moveMount(e.fd, place))
+	op.Calls = append(op.Calls, done(root, place)...)
 	p.Add(op)
 }
 
@@ -81,8 +82,8 @@ func copyUp(p *plan.Plan, place string, e entry) {
 		}})
 }
 
-// Seal appends the operations that make read-only what had to be written to until now, and change whatever else is remounted. It comes after [Set.Devices], [Link]
-// and [Console].
+// Seal appends the operations that make read-only what had to be written to until now, and change what is remounted. It comes after [Set.Devices], [Link] and
+// [Console].
 func (s *Set) Seal(p *plan.Plan) {
 	for _, e := range s.entries {
 		what := "remounting " + e.mount.Destination
@@ -107,12 +108,25 @@ func find(p *plan.Plan, root, destination, made string, file, links bool, place 
 	dirs, parent := makeDirs(p, root, path.Dir(made), place)
 	calls = append(calls, dirs...)
 	last := plan.Call{Name: "mkdirat", Allow: exists, Unless: place, Args: []plan.Arg{at(parent), plan.Str(path.Base(made)), plan.Mode(0o755)}}
+	opened := []string{parent}
 	if file {
-		last = plan.Call{Name: "openat", Allow: exists, Unless: place, Args: []plan.Arg{
+		opened = append(opened, p.Name("file"))
+		last = plan.Call{Name: "openat", Result: opened[1], Allow: exists, Unless: place, Args: []plan.Arg{
 			at(parent), plan.Str(path.Base(made)), plan.Sym("O_CREAT|O_EXCL|O_CLOEXEC", unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC), plan.Mode(0o644)}}
 	}
 	there.Unless = place
-	return append(calls, last, there)
+	return append(append(calls, last, there), done(root, opened...)...)
+}
+
+// done closes descriptors that have served, if they aren't root. There may be hundreds of mounts, and the limit on open files is the caller's (RLIMIT_NOFILE in
+// getrlimit(2)): only the one of each gathered mount stays open.
+func done(root string, fds ...string) (calls []plan.Call) {
+	for _, fd := range fds {
+		if fd != root {
+			calls = append(calls, plan.Call{Name: "close", Args: []plan.Arg{plan.Ref(fd)}})
+		}
+	}
+	return calls
 }
 
 // exists is how making what is there already fails.
@@ -130,6 +144,7 @@ func makeDirs(p *plan.Plan, root, dir, unless string) (calls []plan.Call, last s
 		found := openIn(root, sofar, unix.O_PATH|unix.O_DIRECTORY, "O_PATH|O_DIRECTORY", fd)
 		found.Unless = unless
 		calls = append(calls, plan.Call{Name: "mkdirat", Args: []plan.Arg{at(last), plan.Str(part), plan.Mode(0o755)}, Allow: exists, Unless: unless}, found)
+		calls = append(calls, done(root, last)...)
 		last = fd
 	}
 	return calls, last

@@ -55,7 +55,8 @@ func (s *Set) Devices(p *plan.Plan, root string, list []specs.LinuxDevice) error
 			}
 		}
 		calls, dir := makeDirs(p, root, path.Dir(d.Path), "")
-		p.Add(plan.Op{Actor: plan.Child, What: "making the device " + d.Path, Step: step, Calls: append(calls, s.device(p, dir, d, false)...)})
+		calls = append(append(calls, s.device(p, dir, d, false)...), done(root, dir)...)
+		p.Add(plan.Op{Actor: plan.Child, What: "making the device " + d.Path, Step: step, Calls: calls})
 	}
 	return nil
 }

@@ -37,7 +37,8 @@ func (o Options) stat(name string) (st unix.Stat_t, err error) {
 	return st, unix.Fstat(fd, &st)
 }
 
-// covered tells whether a name is in another mount, so that what the root filesystem has there doesn't count. A mount that begins with what it covers has the same.
+// covered tells whether a name is in another mount, so that what the root filesystem has there doesn't count. One that begins
+// with what it covers has the same.
 func (s *Set) covered(name string) bool {
 	return slices.ContainsFunc(s.entries, func(e entry) bool { return below(name, e.mount.Destination) && !e.copyUp })
 }
