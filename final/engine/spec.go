@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
@@ -117,7 +118,8 @@ func environment(o Options, image []string, r Record, home string) []string {
 	if o.TTY {
 		list = append(list, "TERM=xterm")
 	}
-	asked := append(append([]string{}, image...), o.Env...)
+	asked := slices.DeleteFunc(slices.Clone(image), func(e string) bool { return !strings.Contains(e, "=") }) // the caller's own are not for an image to ask for
+	asked = append(asked, o.Env...)
 	for _, e := range asked {
 		name, _, has := strings.Cut(e, "=")
 		if !has {
