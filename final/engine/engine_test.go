@@ -18,13 +18,15 @@ func TestVolume(t *testing.T) {
 	}
 	for in, want := range map[string]specs.Mount{
 		"/a:/b":           {Type: "bind", Source: "/a", Destination: "/b", Options: []string{"rbind", "rprivate"}},
-		"./a:/b:ro":       {Type: "bind", Source: filepath.Join(here, "a"), Destination: "/b", Options: []string{"rbind", "rprivate", "ro"}},
-		"..:/b:ro,nosuid": {Type: "bind", Source: filepath.Dir(here), Destination: "/b", Options: []string{"rbind", "rprivate", "ro", "nosuid"}},
+		"./a:/b:ro":       {Type: "bind", Source: filepath.Join(here, "a"), Destination: "/b", Options: []string{"rbind", "rprivate", "rro"}},
+		"..:/b:ro,nosuid": {Type: "bind", Source: filepath.Dir(here), Destination: "/b", Options: []string{"rbind", "rprivate", "rro", "nosuid"}},
 		"/a":              {},
 		"/a:b":            {},
 		"name:/b":         {},
 		":/b":             {},
 		"/a:/b:r0":        {},
+		"/a:/b:":          {},
+		"/a:/b:ro,rw":     {},
 	} {
 		got, err := volume(in)
 		if !reflect.DeepEqual(got, want) || (want.Type == "") != (err != nil) {

@@ -239,13 +239,27 @@ func volume(v string) (specs.Mount, error) {
 		return specs.Mount{}, err
 	}
 	m := specs.Mount{Type: "bind", Source: source, Destination: f[1], Options: []string{"rbind", "rprivate"}}
-	if len(f) == 3 {
-		for o := range strings.SplitSeq(f[2], ",") {
-			if !mount.OfMount(o) {
-				return specs.Mount{}, fmt.Errorf("--volume %q: unknown option %q", v, o) // "r0" must not be taken for a wish to write
+	if len(f) < 3 {
+		return m, nil
+	}
+	access := ""
+	for _, option := range strings.Split(f[2], ",") {
+		switch option {
+		case "":
+			return specs.Mount{}, fmt.Errorf("--volume %q: there is an empty option", v)
+		case "ro", "rw":
+			if access != "" && access != option {
+				return specs.Mount{}, fmt.Errorf("--volume %q: it can't be both ro and rw", v)
 			}
-			m.Options = append(m.Options, o)
+			access = option
 		}
+		if !mount.OfMount(option) {
+			return specs.Mount{}, fmt.Errorf("--volume %q: unknown option %q", v, option) // "r0" must not be taken for a wish to write
+		}
+		if option == "ro" {
+			option = "rro" // with what is mounted below it, as in Docker since version 25
+		}
+		m.Options = append(m.Options, option)
 	}
 	return m, nil
 }
