@@ -165,3 +165,49 @@ func TestAtATerminal(t *testing.T) {
 		})
 	}
 }
+
+// When the window is closed the program inside loses its terminal, too, and what doesn't end by that doesn't stay.
+func TestTerminalHangsUp(t *testing.T) {
+	script.Need(t, "userns", "overlay")
+	toolbox, err := script.Toolbox()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		command []string
+		code    int
+	}{
+		"shell":    {[]string{"sh"}, -1},
+		"printing": {[]string{"sh", "-c", "echo up; sleep 0.2; seq 1 200000; exit 3"}, 3},
+		"deaf":     {[]string{"sh", "-c", "echo up; exec sleep 1000"}, 137},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			work := t.TempDir()
+			host.Watch(t, work)
+			master, slave := terminal(t)
+			cmd := stave(work, append([]string{"run", "--rootfs", toolbox}, test.command...)...)
+			cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
+			cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			slave.Close()
+			if err := master.SetReadDeadline(time.Now().Add(script.Slow(20 * time.Second))); err != nil {
+				t.Fatal(err)
+			}
+			s := &session{t: t, master: master, output: bufio.NewReader(master)}
+			if name == "shell" {
+				s.typeIn("echo u''p\r")
+			}
+			s.expect("up\r\n")
+			master.Close()
+			ended := make(chan error, 1)
+			go func() { ended <- cmd.Wait() }()
+			insist(cmd, false, ended)
+			if got := cmd.ProcessState.ExitCode(); got < 0 || test.code >= 0 && got != test.code {
+				t.Errorf("exit code %d, want %d", got, test.code)
+			}
+		})
+	}
+}

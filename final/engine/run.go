@@ -162,6 +162,7 @@ func (e *Engine) carryOut(ctx context.Context, c *container, p *runtime.Planned,
 	saved := c.save()
 	var terminal *os.File
 	if fd, ok := proc.Result(runtime.Terminal); ok {
+		_ = unix.SetNonblock(fd, true) // so that it can be closed while somebody reads from it
 		terminal = os.NewFile(uintptr(fd), "terminal")
 		defer terminal.Close()
 	}

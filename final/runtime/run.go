@@ -23,6 +23,7 @@ func (f Foreground) wait(proc *plan.Process) (int, error) {
 	defer unix.Close(proc.PidFD)
 	var terminal *os.File
 	if fd, ok := proc.Result(Terminal); ok {
+		_ = unix.SetNonblock(fd, true) // so that it can be closed while somebody reads from it
 		terminal = os.NewFile(uintptr(fd), "terminal")
 		defer terminal.Close()
 	}
