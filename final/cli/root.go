@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
@@ -52,10 +53,10 @@ func Main() int {
 	return exitCode(err)
 }
 
-// cancelAtSignal cancels when somebody asks this program to stop.
+// cancelAtSignal cancels when somebody asks this program to stop, by a signal that it wasn't told to ignore (nohup(1)).
 func cancelAtSignal(cancel func()) {
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
+	signal.Notify(signals, slices.DeleteFunc([]os.Signal{unix.SIGINT, unix.SIGTERM, unix.SIGHUP}, signal.Ignored)...)
 	<-signals
 	cancel()
 }
