@@ -101,10 +101,8 @@ func (e *Engine) run(ctx context.Context, c *container, o Options, config v1.Ima
 	if err := c.writeFiles(o, s.Hostname); err != nil {
 		return Result{}, err
 	}
-	if e.mapping != nil {
-		if err := c.makePlaces(e.places()); err != nil {
-			return Result{}, err
-		}
+	if err := c.makePlaces(e.places()); err != nil {
+		return Result{}, fmt.Errorf("making places for the container's files of /etc: %w", err)
 	}
 	rc := &runtime.Container{
 		ID: "stave-" + c.ID, Spec: s, DieWithParent: true,
@@ -215,22 +213,26 @@ func (c *container) writeFiles(o Options, hostname string) error {
 }
 
 // makePlaces makes the files that those of /etc are mounted on, where the image hides the ones of the layer below it, in the container's own layer. Root of a
-// user namespace could not: in a tree that belongs to the real root, /etc isn't its own.
+// user namespace could not: in a tree that belongs to the real root, /etc isn't its own. A link that leads to nothing, as resolv.conf of a system that runs
+// systemd-resolved, is covered so, too.
 func (c *container) makePlaces(below string) error {
 	layers := append([]string{below}, c.Layers...)
+	etc, err := overlay.Resolve(layers, "/etc")
+	if errors.Is(err, fs.ErrNotExist) {
+		etc, err = "/etc", nil
+	}
 	for _, name := range etcFiles {
-		_, err := overlay.ReadFile(layers, "/etc/"+name, maxAccounts)
-		if !errors.Is(err, fs.ErrNotExist) {
+		if err != nil {
+			return err
+		}
+		if _, missing := overlay.Resolve(layers, "/etc/"+name); !errors.Is(missing, fs.ErrNotExist) {
 			continue
 		}
-		if err := os.MkdirAll(c.path("upper/etc"), 0o755); err != nil {
-			return err
-		}
-		if err := writeFile(c.path("upper/etc/"+name), ""); err != nil {
-			return err
+		if err = os.MkdirAll(c.path("upper"+etc), 0o755); err == nil {
+			err = writeFile(c.path("upper"+etc+"/"+name), "")
 		}
 	}
-	return nil
+	return err
 }
 
 func readOr(name, otherwise string) string {

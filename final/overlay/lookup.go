@@ -19,7 +19,7 @@ const maxLinks = 40
 // ReadFile reads a file of the merged tree without mounting it: from the highest layer that has it, unless one above hides it.
 // Links are followed inside the tree. A file larger than limit bytes is refused. The error of a missing file is [fs.ErrNotExist].
 func ReadFile(lower []string, name string, limit int64) ([]byte, error) {
-	file, info, err := find(lower, name)
+	_, file, info, err := find(lower, name)
 	if err != nil {
 		return nil, err
 	}
@@ -29,8 +29,14 @@ func ReadFile(lower []string, name string, limit int64) ([]byte, error) {
 	return os.ReadFile(file)
 }
 
+// Resolve is what a name of the merged tree stands for once the links in it are followed there. The error of a name that stands for nothing is [fs.ErrNotExist].
+func Resolve(lower []string, name string) (string, error) {
+	real, _, _, err := find(lower, name)
+	return real, err
+}
+
 // find resolves a name one component at a time, because a link in one layer may lead to a directory in another.
-func find(lower []string, name string) (string, fs.FileInfo, error) {
+func find(lower []string, name string) (real, file string, info fs.FileInfo, err error) {
 	missing := &fs.PathError{Op: "find", Path: name, Err: fs.ErrNotExist}
 	done, rest := "/", components(name)
 	for links := 0; ; {
@@ -40,22 +46,22 @@ func find(lower []string, name string) (string, fs.FileInfo, error) {
 		here := path.Join(done, rest[0])
 		file, info := lookup(lower, here)
 		if info == nil {
-			return "", nil, missing
+			return "", "", nil, missing
 		}
 		rest = rest[1:]
 		if info.Mode()&fs.ModeSymlink == 0 {
 			done = here
 			if len(rest) == 0 {
-				return file, info, nil
+				return done, file, info, nil
 			}
 			continue
 		}
 		if links++; links > maxLinks {
-			return "", nil, &fs.PathError{Op: "find", Path: name, Err: unix.ELOOP}
+			return "", "", nil, &fs.PathError{Op: "find", Path: name, Err: unix.ELOOP}
 		}
 		target, err := os.Readlink(file)
 		if err != nil {
-			return "", nil, err
+			return "", "", nil, err
 		}
 		if path.IsAbs(target) {
 			done = "/"

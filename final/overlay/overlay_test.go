@@ -96,6 +96,9 @@ func TestReadFile(t *testing.T) {
 		if string(b) != want || (want == "") != (err != nil) {
 			t.Errorf("ReadFile(%s) = %q, %v; want %q", name, b, err, want)
 		}
+		if real, err := Resolve([]string{low, high}, name); name == "/lib/file" && (real != "/usr/lib/file" || err != nil) {
+			t.Errorf("Resolve(%s) = %s, %v; want /usr/lib/file", name, real, err)
+		}
 		if want == "" && name == "/none/x" && !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("ReadFile(%s): %v is not ErrNotExist", name, err)
 		}
