@@ -110,12 +110,12 @@ func (l *loader) spool(archive *tar.Reader) error {
 
 // file finds a file of the archive. The names are those in the archive, never of this machine's files.
 func (l *loader) file(name string) (*store.Spooled, error) {
-	name = path.Clean(name)
+	at := path.Clean(name)
 	for range 10 { // links to links
-		if f, ok := l.files[name]; ok {
+		if f, ok := l.files[at]; ok {
 			return f, nil
 		}
-		name = l.links[name]
+		at = l.links[at]
 	}
 	return nil, fmt.Errorf("%w: %q is missing", ErrFormat, name)
 }

@@ -199,8 +199,12 @@ func TestRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			st := open(t, dir)
-			if _, err := archive.Load(ctx, st, bytes.NewReader(data), archive.Options{}); err == nil {
-				t.Error("no error")
+			_, err := archive.Load(ctx, st, bytes.NewReader(data), archive.Options{})
+			if err == nil {
+				t.Fatal("no error")
+			}
+			if digest, missing := strings.CutPrefix(name, "missing blob sha256:"); missing && !strings.Contains(err.Error(), digest) {
+				t.Errorf("%v: it doesn't say which", err)
 			}
 			if images, err := st.Images(); err != nil || len(images) != 0 {
 				t.Errorf("the store has %v, %v", images, err)
