@@ -100,6 +100,9 @@ func (f *runFlags) attend(pidfd int, master *os.File) (ended func()) {
 	}}.Attend()
 }
 
+// minCPUs and maxCPUs are what the kernel takes: at least a millisecond in each period of 100, and at most 2^44 microseconds (MAX_BW, kernel/sched/sched.h).
+const minCPUs, maxCPUs = 0.01, 100_000_000
+
 // read checks the flags and fills in defaults that depend on where we are.
 func (f *runFlags) read(c *cobra.Command, args []string) error {
 	if f.Rootfs == "" {
@@ -116,8 +119,8 @@ func (f *runFlags) read(c *cobra.Command, args []string) error {
 		}
 	}
 	switch {
-	case f.CPUs < 0 || c.Flags().Changed("cpus") && f.CPUs < 0.01:
-		return fmt.Errorf("--cpus %v: give at least 0.01", f.CPUs)
+	case c.Flags().Changed("cpus") && !(f.CPUs >= minCPUs && f.CPUs <= maxCPUs): // nor NaN, which is neither less nor more
+		return fmt.Errorf("--cpus %v: give at least %v and at most %v", f.CPUs, minCPUs, int(maxCPUs))
 	case f.Pids < -1:
 		return fmt.Errorf("--pids-limit %d: give a number from 1 up, or -1 for no limit", f.Pids)
 	}
