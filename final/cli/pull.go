@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -81,10 +82,12 @@ func removeImageCommand(r *root) *cobra.Command {
 		Long:  `Take names from images. An image without a name goes, and what no other image shares with it. One that a container uses stays.`,
 		Args:  cobra.MinimumNArgs(1),
 		RunE: elsewhere(r, func(c *cobra.Command, e *engine.Engine, args []string) error {
+			var errs []error
 			for _, ref := range args {
 				removed, err := e.Images.Remove(c.Context(), ref)
 				if err != nil {
-					return err
+					errs = append(errs, err)
+					continue
 				}
 				if removed.Untagged != "" {
 					fmt.Println("untagged", removed.Untagged)
@@ -93,7 +96,7 @@ func removeImageCommand(r *root) *cobra.Command {
 					fmt.Println("deleted", d)
 				}
 			}
-			return nil
+			return errors.Join(errs...)
 		}),
 	}
 }

@@ -127,6 +127,12 @@ It needs no daemon and no root: an ordinary user gets a user namespace.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
+		PersistentPreRunE: func(c *cobra.Command, _ []string) error {
+			if c.Flags().Changed("root") && r.dir == "" {
+				return errors.New("--root is empty: name a directory, or leave it out for the default")
+			}
+			return nil
+		},
 		RunE: func(c *cobra.Command, _ []string) error {
 			if !version {
 				return c.Help()
