@@ -105,7 +105,7 @@ func (c *container) save() error {
 // path is a file or directory of the container's own.
 func (c *container) path(name string) string { return filepath.Join(c.dir, name) }
 
-// records are all containers on record, dead ones too. The caller holds the lock of all.
+// records are all containers on record, dead ones too, but for those whose record can't be read, of which Sweep warns. The caller holds the lock of all.
 func (e *Engine) records() ([]Record, error) {
 	entries, err := os.ReadDir(e.containers())
 	if err != nil {
@@ -116,11 +116,9 @@ func (e *Engine) records() ([]Record, error) {
 		if !entry.IsDir() {
 			continue
 		}
-		r, err := readRecord(filepath.Join(e.containers(), entry.Name()))
-		if err != nil {
-			return nil, err
+		if r, err := readRecord(filepath.Join(e.containers(), entry.Name())); err == nil {
+			list = append(list, r)
 		}
-		list = append(list, r)
 	}
 	return list, nil
 }

@@ -27,6 +27,9 @@ func (e *Engine) Sweep() error {
 	}
 	var errs []error
 	for _, entry := range entries {
+		if !entry.IsDir() {
+			continue
+		}
 		dir := filepath.Join(e.containers(), entry.Name())
 		lock, err := lockDead(dir)
 		if errors.Is(err, unix.EWOULDBLOCK) {
@@ -59,11 +62,13 @@ func lockDead(dir string) (*os.File, error) {
 	}
 }
 
-// clear removes everything a dead container's record names, and the record last.
+// clear removes everything a dead container's record names, and the record last. One that can't be read stays.
 func (e *Engine) clear(dir string) error {
 	r, err := readRecord(dir)
 	if err != nil {
-		return err
+		// No reason for other containers not to run. What there may be to clear isn't known.
+		fmt.Fprintf(os.Stderr, "stave: warning: %v: repair it, or remove %s\n", err, dir)
+		return nil
 	}
 	if r.Pid > 0 {
 		killSurvivor(r.Pid, r.Start)
