@@ -40,7 +40,7 @@ func TestEnvironment(t *testing.T) {
 	t.Setenv("STAVE_TEST_PASSED", "on")
 	t.Setenv("STAVE_TEST_SECRET", "not for an image that names it")
 	got := environment(Options{TTY: true, Env: []string{"A=user", "STAVE_TEST_PASSED", "STAVE_TEST_UNSET", "EMPTY="}},
-		[]string{"PATH=/image", "A=image", "A=image2", "B=image", "STAVE_TEST_SECRET"}, Record{ID: "0123"}, "/home/x")
+		[]string{"PATH=/image", "A=image", "A=image2", "B=image", "STAVE_TEST_SECRET"}, "0123", "/home/x")
 	want := []string{"PATH=/image", "HOSTNAME=0123", "HOME=/home/x", "TERM=xterm", "A=user", "B=image", "STAVE_TEST_PASSED=on", "EMPTY="}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %q, want %q", got, want)

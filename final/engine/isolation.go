@@ -54,12 +54,12 @@ func (e *Engine) namespaces(o Options) ([]specs.LinuxNamespace, error) {
 		name, other := strings.CutPrefix(v.mode, "container:")
 		switch {
 		case other:
-			pid, err := e.running(name)
+			r, err := e.running(name)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", v.flag, err)
 			}
-			list = append(list, specs.LinuxNamespace{Type: v.kind, Path: fmt.Sprintf("/proc/%d/ns/%s", pid, v.file)})
-			user := fmt.Sprintf("/proc/%d/ns/user", pid)
+			list = append(list, specs.LinuxNamespace{Type: v.kind, Path: fmt.Sprintf("/proc/%d/ns/%s", r.Pid, v.file)})
+			user := fmt.Sprintf("/proc/%d/ns/user", r.Pid)
 			if joined != "" && joined != user {
 				return nil, fmt.Errorf("%s: the namespaces of two containers can't be joined: each has its own user namespace", v.flag)
 			}
@@ -80,23 +80,23 @@ func (e *Engine) namespaces(o Options) ([]specs.LinuxNamespace, error) {
 	return list, nil
 }
 
-// running is the first process of a running container.
-func (e *Engine) running(name string) (int, error) {
+// running is the record of a container that runs.
+func (e *Engine) running(name string) (Record, error) {
 	unlock, err := e.lockAll()
 	if err != nil {
-		return 0, err
+		return Record{}, err
 	}
 	defer unlock()
 	list, err := e.records()
 	if err != nil {
-		return 0, err
+		return Record{}, err
 	}
 	for _, r := range list {
 		if (r.Name == name || r.ID == name) && r.Pid > 0 && runtime.Started(r.Pid) == r.Start {
-			return r.Pid, nil
+			return r, nil
 		}
 	}
-	return 0, fmt.Errorf("no container %q is running", name)
+	return Record{}, fmt.Errorf("no container %q is running", name)
 }
 
 // isolate fills in what a container may do and see.

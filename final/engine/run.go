@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	goruntime "runtime"
@@ -90,7 +88,11 @@ func (e *Engine) source(ctx context.Context, o Options) (source, func(), error) 
 }
 
 func (e *Engine) run(ctx context.Context, c *container, o Options, config v1.ImageConfig, m Monitor) (Result, error) {
-	s, err := e.spec(c, o, config)
+	hostname, err := e.hostname(c, o)
+	if err != nil {
+		return Result{}, err
+	}
+	s, err := e.spec(c, o, hostname, config)
 	if err != nil {
 		return Result{}, err
 	}
@@ -98,7 +100,7 @@ func (e *Engine) run(ctx context.Context, c *container, o Options, config v1.Ima
 		rows, columns := m.Size()
 		s.Process.ConsoleSize = &specs.Box{Height: rows, Width: columns}
 	}
-	if err := c.writeFiles(o, s.Hostname); err != nil {
+	if err := e.writeFiles(c, o, hostname); err != nil {
 		return Result{}, err
 	}
 	if err := c.makePlaces(e.places()); err != nil {
@@ -189,64 +191,4 @@ func (e *Engine) remove(c *container) error {
 	defer unlock()
 	defer c.lock.Close()
 	return e.removeDir(c.dir)
-}
-
-// writeFiles makes the directories that overlayfs needs and the files of /etc that differ from container to container.
-func (c *container) writeFiles(o Options, hostname string) error {
-	for _, name := range []string{"upper", "work"} {
-		if err := os.Mkdir(c.path(name), 0o755); err != nil {
-			return fmt.Errorf("making the container's directories: %w", err)
-		}
-	}
-	hosts := "127.0.0.1\tlocalhost " + hostname + "\n::1\tlocalhost ip6-localhost ip6-loopback\n"
-	resolv := ""
-	if o.Network == "host" {
-		hosts = readOr("/etc/hosts", hosts)
-		resolv = readOr("/etc/resolv.conf", "")
-	}
-	for name, text := range map[string]string{"hostname": hostname + "\n", "hosts": hosts, "resolv.conf": resolv} {
-		if err := writeFile(c.path(name), text); err != nil {
-			return fmt.Errorf("writing the container's /etc/%s: %w", name, err)
-		}
-	}
-	return nil
-}
-
-// makePlaces makes the files that those of /etc are mounted on, where the image hides the ones of the layer below it, in the container's own layer. Root of a
-// user namespace could not: in a tree that belongs to the real root, /etc isn't its own. A link that leads to nothing, as resolv.conf of a system that runs
-// systemd-resolved, is covered so, too.
-func (c *container) makePlaces(below string) error {
-	layers := append([]string{below}, c.Layers...)
-	etc, err := overlay.Resolve(layers, "/etc")
-	if errors.Is(err, fs.ErrNotExist) {
-		etc, err = "/etc", nil
-	}
-	for _, name := range etcFiles {
-		if err != nil {
-			return err
-		}
-		if _, missing := overlay.Resolve(layers, "/etc/"+name); !errors.Is(missing, fs.ErrNotExist) {
-			continue
-		}
-		if err = os.MkdirAll(c.path("upper"+etc), 0o755); err == nil {
-			err = writeFile(c.path("upper"+etc+"/"+name), "")
-		}
-	}
-	return err
-}
-
-func readOr(name, otherwise string) string {
-	if b, err := os.ReadFile(name); err == nil {
-		return string(b)
-	}
-	return otherwise
-}
-
-func writeFile(name, text string) error {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if err != nil {
-		return err
-	}
-	_, err = io.WriteString(f, text)
-	return errors.Join(err, f.Close())
 }

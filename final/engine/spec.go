@@ -45,12 +45,14 @@ type Options struct {
 const maxAccounts = 1 << 20
 
 // spec makes the configuration: what an image asks for, what the user asked for over it, and round both what every container has.
-func (e *Engine) spec(c *container, o Options, config v1.ImageConfig) (*specs.Spec, error) {
+func (e *Engine) spec(c *container, o Options, hostname string, config v1.ImageConfig) (*specs.Spec, error) {
 	s := &specs.Spec{
-		Version:  specs.Version,
-		Root:     &specs.Root{Path: c.path("upper"), Readonly: o.ReadOnly},
-		Hostname: o.Hostname,
-		Linux:    &specs.Linux{Resources: resources(o)},
+		Version: specs.Version,
+		Root:    &specs.Root{Path: c.path("upper"), Readonly: o.ReadOnly},
+		Linux:   &specs.Linux{Resources: resources(o)},
+	}
+	if !o.sharesUTS() {
+		s.Hostname = hostname
 	}
 	var err error
 	if s.Linux.Namespaces, err = e.namespaces(o); err != nil {
@@ -59,13 +61,7 @@ func (e *Engine) spec(c *container, o Options, config v1.ImageConfig) (*specs.Sp
 	if e.mapping != nil {
 		s.Linux.UIDMappings, s.Linux.GIDMappings = e.mapping.UIDs, e.mapping.GIDs
 	}
-	switch {
-	case o.UTS != "" && o.UTS != "private" && o.Hostname != "":
-		return nil, fmt.Errorf("--hostname with --uts %s would rename the other, too", o.UTS)
-	case s.Hostname == "" && (o.UTS == "" || o.UTS == "private"):
-		s.Hostname = c.ID
-	}
-	if s.Process, err = process(c, o, config); err != nil {
+	if s.Process, err = process(c, o, hostname, config); err != nil {
 		return nil, err
 	}
 	if s.Mounts, err = mounts(c, o); err != nil {
@@ -76,7 +72,7 @@ func (e *Engine) spec(c *container, o Options, config v1.ImageConfig) (*specs.Sp
 
 // process is the program: from the image unless the user says otherwise. A command replaces the image's Cmd and not its Entrypoint
 // (image specification, config.md).
-func process(c *container, o Options, config v1.ImageConfig) (*specs.Process, error) {
+func process(c *container, o Options, hostname string, config v1.ImageConfig) (*specs.Process, error) {
 	passwd, err1 := overlay.ReadFile(c.Layers, "/etc/passwd", maxAccounts)
 	group, err2 := overlay.ReadFile(c.Layers, "/etc/group", maxAccounts)
 	for _, err := range []error{err1, err2} {
@@ -100,7 +96,7 @@ func process(c *container, o Options, config v1.ImageConfig) (*specs.Process, er
 		p.Cwd = config.WorkingDir
 	}
 	p.Cwd = path.Join("/", p.Cwd)
-	p.Env = environment(o, config.Env, c.Record, home)
+	p.Env = environment(o, config.Env, hostname, home)
 	// The Go runtime raised our own limit as far as it may go, which old programs that close every descriptor would not like.
 	var open unix.Rlimit
 	if unix.Getrlimit(unix.RLIMIT_NOFILE, &open) == nil {
@@ -110,11 +106,8 @@ func process(c *container, o Options, config v1.ImageConfig) (*specs.Process, er
 }
 
 // environment is the usual variables, then the image's, then the user's: of several values for a name the last counts.
-func environment(o Options, image []string, r Record, home string) []string {
-	list := []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOSTNAME=" + r.ID, "HOME=" + home}
-	if o.Hostname != "" {
-		list[1] = "HOSTNAME=" + o.Hostname
-	}
+func environment(o Options, image []string, hostname, home string) []string {
+	list := []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOSTNAME=" + hostname, "HOME=" + home}
 	if o.TTY {
 		list = append(list, "TERM=xterm")
 	}
@@ -168,9 +161,6 @@ var maskedPaths = []string{
 }
 
 var readOnlyPaths = []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}
-
-// etcFiles are the files of /etc that differ from container to container.
-var etcFiles = []string{"hostname", "hosts", "resolv.conf"}
 
 // mounts are the filesystems every container has, its own /etc/hostname, hosts and resolv.conf, and what the user asked for.
 func mounts(c *container, o Options) ([]specs.Mount, error) {
