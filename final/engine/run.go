@@ -134,7 +134,11 @@ func (e *Engine) run(ctx context.Context, c *container, o Options, config v1.Ima
 	if err := c.save(); err != nil {
 		return Result{}, err
 	}
-	return e.carryOut(ctx, c, p, m)
+	result, err := e.carryOut(ctx, c, p, m)
+	if errors.Is(err, plan.ErrDied) && cgroup.OOMKills(c.Cgroups) > 0 {
+		err = fmt.Errorf("%w: it ran out of memory: raise the limit (--memory)", err)
+	}
+	return result, err
 }
 
 // carryOut runs the plan and waits for the program.
