@@ -64,7 +64,7 @@ func (e *Engine) spec(c *container, o Options, hostname string, config v1.ImageC
 	if s.Process, err = process(c, o, hostname, config); err != nil {
 		return nil, err
 	}
-	if s.Mounts, err = mounts(c, o); err != nil {
+	if s.Mounts, err = e.mounts(c, o); err != nil {
 		return nil, err
 	}
 	return s, e.isolate(s, o)
@@ -163,7 +163,7 @@ var maskedPaths = []string{
 var readOnlyPaths = []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}
 
 // mounts are the filesystems every container has, its own /etc/hostname, hosts and resolv.conf, and what the user asked for.
-func mounts(c *container, o Options) ([]specs.Mount, error) {
+func (e *Engine) mounts(c *container, o Options) ([]specs.Mount, error) {
 	list := []specs.Mount{
 		{Type: "proc", Source: "proc", Destination: "/proc", Options: []string{"nosuid", "noexec", "nodev"}},
 		{Type: "tmpfs", Source: "tmpfs", Destination: "/dev", Options: []string{"nosuid", "strictatime", "mode=755", "size=65536k"}},
@@ -172,6 +172,10 @@ func mounts(c *container, o Options) ([]specs.Mount, error) {
 		{Type: "cgroup", Source: "cgroup", Destination: "/sys/fs/cgroup", Options: []string{"ro", "nosuid", "noexec", "nodev"}},
 		{Type: "mqueue", Source: "mqueue", Destination: "/dev/mqueue", Options: []string{"nosuid", "noexec", "nodev"}},
 		{Type: "tmpfs", Source: "shm", Destination: "/dev/shm", Options: []string{"nosuid", "noexec", "nodev", "mode=1777", "size=65536k"}},
+	}
+	if o.Pid == "host" && e.mapping != nil {
+		// A new one would need a pid namespace that belongs to our user namespace (pid_namespaces(7), "/proc and PID namespaces").
+		list[0] = specs.Mount{Type: "bind", Source: "/proc", Destination: "/proc", Options: []string{"rbind", "rprivate", "nosuid", "noexec", "nodev"}}
 	}
 	if o.IPC == "host" {
 		list = sharedIPC(list)
