@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
@@ -53,6 +54,17 @@ func (s *stage) processes() []process {
 		}
 	}
 	return list
+}
+
+// strangers are the files and directories in the copy that git doesn't know and isn't told to ignore. Without git there are none.
+func (s *stage) strangers() []string {
+	git := exec.Command("git", "-c", "safe.directory=*", "--git-dir="+s.git, "--work-tree=.", "ls-files", "-z", "--others", "--directory", "--exclude-standard")
+	git.Dir = s.top()
+	out, err := git.Output()
+	if err != nil {
+		return nil
+	}
+	return names(out)
 }
 
 // pollInterval: a process that isn't our child gives no event when it goes.

@@ -22,6 +22,8 @@ import (
 // shell for each of the two kinds of them.
 type stage struct {
 	dir      string
+	git      string   // the repository's .git, where it has one
+	before   []string // strangers, before anything was typed
 	env      []string
 	patience time.Duration     // with a command
 	sessions map[bool]*session // of root, and as the user is
@@ -42,6 +44,10 @@ func (b *Book) newStage() (*stage, error) {
 	if err := s.furnish(b.root); err != nil {
 		return nil, errors.Join(fmt.Errorf("preparing a directory for transcripts: %w", err), os.RemoveAll(dir))
 	}
+	if s.git, err = filepath.Abs(filepath.Join(b.root, ".git")); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	s.before = s.strangers()
 	return s, nil
 }
 
@@ -103,11 +109,11 @@ func goEnvironment() map[string]string {
 // copyRepository copies the files that git knows or would add; where there is no git, all but what is known to be
 // somebody's work or built.
 func copyRepository(from, to string) error {
-	names, err := repositoryFiles(from)
+	list, err := repositoryFiles(from)
 	if err != nil {
 		return err
 	}
-	for _, name := range names {
+	for _, name := range list {
 		file := filepath.Join(from, name)
 		info, err := os.Stat(file)
 		if errors.Is(err, fs.ErrNotExist) { // git knows it all the same
@@ -128,10 +134,10 @@ func repositoryFiles(root string) ([]string, error) {
 		// The repository may be another user's, who trusts us: we were asked to run its code.
 		git := exec.Command("git", "-c", "safe.directory=*", "-C", root, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
 		if out, err := git.Output(); err == nil {
-			return slices.DeleteFunc(strings.Split(string(out), "\x00"), func(name string) bool { return name == "" }), nil
+			return names(out), nil
 		}
 	}
-	var names []string
+	var list []string
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -144,11 +150,16 @@ func repositoryFiles(root string) ([]string, error) {
 		case d.IsDir() && slices.Contains([]string{".git", "work", "rootfs"}, name):
 			return fs.SkipDir
 		case d.Type().IsRegular():
-			names = append(names, name)
+			list = append(list, name)
 		}
 		return nil
 	})
-	return names, err
+	return list, err
+}
+
+// names are those that git has listed with -z.
+func names(out []byte) []string {
+	return slices.DeleteFunc(strings.Split(string(out), "\x00"), func(name string) bool { return name == "" })
 }
 
 // run runs a command in the session for its kind of transcript and returns the lines that came out.
@@ -203,6 +214,11 @@ func (s *stage) close() (left []string, err error) {
 	if len(s.broken) == 0 { // else a command that never ends is among them, as has been said
 		for _, process := range s.remaining(host.Slow(host.Patience)) {
 			left = append(left, fmt.Sprintf("%s was still running after the last transcript", process))
+		}
+		for _, name := range s.strangers() {
+			if !slices.Contains(s.before, name) {
+				left = append(left, fmt.Sprintf("%s is left behind: whoever types the next chapter, or this one again, does it in the same directory", name))
+			}
 		}
 	}
 	s.kill()

@@ -164,6 +164,23 @@ func checkPageTranscripts(t *testing.T, b *Book) (wrong, skipped []string) {
 	return wrong, skipped
 }
 
+// A page leaves the reader's clone as it was, but for what git is told to ignore.
+func TestFilesLeftBehind(t *testing.T) {
+	needShell(t)
+	script.Need(t, "exec:git")
+	b := pageOf(t, block("$ touch step notes file; mkdir empty; mkdir gone; rmdir gone"))
+	write(t, filepath.Join(b.root, ".gitignore"), "/step\n")
+	write(t, filepath.Join(b.root, "notes"), "the author's\n")
+	if out, err := exec.Command("git", "init", "-q", b.root).CombinedOutput(); err != nil {
+		t.Fatalf("git init: %v: %s", err, out)
+	}
+	got, _ := checkPageTranscripts(t, b)
+	const why = " is left behind: whoever types the next chapter, or this one again, does it in the same directory"
+	if want := []string{"docs/page.md: empty/" + why, "docs/page.md: file" + why}; !slices.Equal(got, want) {
+		t.Errorf("it is said %q, want %q", got, want)
+	}
+}
+
 func TestCommandHangs(t *testing.T) {
 	needShell(t)
 	b := pageOf(t, block("$ echo one; sleep 1000", "one", "$ echo two", "two"))
