@@ -160,6 +160,26 @@ func Become(p *plan.Plan) {
 		}})
 }
 
+// extent says which ids there are, and how to get more.
+func (m Mapping) extent() string {
+	if m.Single() {
+		return wayOut
+	}
+	return fmt.Sprintf("only users %s and groups %s are mapped; for more, have a larger range in /etc/subuid and /etc/subgid (subuid(5))", ranges(m.UIDs), ranges(m.GIDs))
+}
+
+func ranges(list []specs.LinuxIDMapping) string {
+	var words []string
+	for _, m := range list {
+		word := fmt.Sprint(m.ContainerID)
+		if m.Size > 1 {
+			word = fmt.Sprintf("%d-%d", m.ContainerID, uint64(m.ContainerID)+uint64(m.Size)-1)
+		}
+		words = append(words, word)
+	}
+	return strings.Join(words, ", ")
+}
+
 // lines are a mapping as /proc/PID/uid_map takes it.
 func lines(list []specs.LinuxIDMapping) string {
 	var b strings.Builder
@@ -190,7 +210,7 @@ func Credentials(p *plan.Plan, u specs.User, m *Mapping, setgroups bool) error {
 		}
 	}
 	if m != nil && (!Contains(m.UIDs, u.UID) || !Contains(m.GIDs, u.GID)) {
-		return fmt.Errorf("user %d:%d doesn't exist in this user namespace: %s", u.UID, u.GID, wayOut)
+		return fmt.Errorf("user %d:%d doesn't exist in this user namespace: %s", u.UID, u.GID, m.extent())
 	}
 	groups := plan.Call{Name: "setgroups", Args: []plan.Arg{plan.Int(len(u.AdditionalGids)), plan.Null()}}
 	if len(u.AdditionalGids) > 0 {

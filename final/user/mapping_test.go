@@ -2,6 +2,7 @@ package user
 
 import (
 	"math"
+	"strings"
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -20,6 +21,20 @@ func TestCredentialsRefuseNoChange(t *testing.T) {
 		}
 		if err := Credentials(&plan.Plan{}, specs.User{UID: math.MaxUint32 - 1, GID: math.MaxUint32 - 1}, m, true); err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+// Whoever asks for a user that isn't there learns which are.
+func TestCredentialsOfAnIDThatIsNotMapped(t *testing.T) {
+	ranged := append(single(1000), specs.LinuxIDMapping{ContainerID: 1, HostID: 100000, Size: 65536})
+	for want, m := range map[string]Mapping{
+		"only root is mapped": {UIDs: single(1000), GIDs: single(1000)},
+		"user 99999:0 doesn't exist in this user namespace: only users 0, 1-65536 and groups 0, 1-65536 are mapped": {UIDs: ranged, GIDs: ranged},
+	} {
+		err := Credentials(&plan.Plan{}, specs.User{UID: 99999}, &m, true)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("the error is %v, want %q", err, want)
 		}
 	}
 }
