@@ -76,7 +76,20 @@ A step is named by its number, such as 01, and an exercise by its step's and its
 	c.SetFlagErrorFunc(misused)
 	c.AddCommand(doctorCommand(), readCommand(), runCommand(), startCommand(), checkCommand(), watchCommand(), hintCommand(),
 		solutionCommand(), resetCommand(), diffCommand(), progressCommand(), gradeCommand(), exercisesCommand(), bookCommand())
+	c.InitDefaultHelpCmd()
+	if help, _, err := c.Find([]string{"help"}); err == nil {
+		help.Args = topic
+	}
 	return c
+}
+
+// topic is what help can be asked about. By itself cobra's help says that there is no such topic, and succeeds.
+func topic(c *cobra.Command, args []string) error {
+	found, rest, err := c.Root().Find(args)
+	if err != nil {
+		return err
+	}
+	return misused(found, cobra.NoArgs(found, rest))
 }
 
 // usage makes an argument that a command doesn't take one of its usage.

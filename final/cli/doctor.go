@@ -16,6 +16,12 @@ func doctorCommand(r *root) *cobra.Command {
 		Short: "Say what this machine can do, and how to get what is missing",
 		Long: `Look at this machine and try what a container needs, without changing anything. Each line says what is there or
 missing, why, how to get it, and which steps of the workbook need it. The exit code is 0 if the steps can run.`,
+		Args: func(c *cobra.Command, args []string) error {
+			if probe {
+				return nil
+			}
+			return cobra.NoArgs(c, args)
+		},
 		RunE: func(c *cobra.Command, args []string) error {
 			if probe {
 				return doctor.Probe(os.Stdout, args)

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
 
 	"stave/final/engine"
@@ -145,7 +146,34 @@ It needs no daemon and no root: an ordinary user gets a user namespace.`,
 	c.Flags().BoolVarP(&version, "version", "v", false, "version for stave")
 	c.PersistentFlags().StringVar(&r.dir, "root", os.Getenv("STAVE_ROOT"), "`directory` for images and containers (default: /var/lib/stave, or for an ordinary user ~/.local/share/stave)")
 	c.CompletionOptions.HiddenDefaultCmd = true
+	c.SetFlagErrorFunc(misused)
 	c.AddCommand(runCommand(r), pullCommand(r), imagesCommand(r), removeImageCommand(r), loadCommand(r), doctorCommand(r))
 	c.AddCommand(hiddenCommands(r)...)
+	c.InitDefaultHelpCmd()
+	if help, _, err := c.Find([]string{"help"}); err == nil {
+		help.Args = topic
+	}
 	return c
+}
+
+// topic is what help can be asked about. By itself cobra's help says that there is no such topic, and succeeds.
+func topic(c *cobra.Command, args []string) error {
+	found, rest, err := c.Root().Find(args)
+	if err != nil {
+		return err
+	}
+	return cobra.NoArgs(found, rest)
+}
+
+// misused says what a flag takes, where pflag says what strconv does.
+func misused(_ *cobra.Command, err error) error {
+	var invalid *pflag.InvalidValueError
+	if !errors.As(err, &invalid) {
+		return err
+	}
+	wanted := "a number"
+	if invalid.GetFlag().Value.Type() == "bool" {
+		wanted = "true or false"
+	}
+	return fmt.Errorf("--%s %q: give %s", invalid.GetFlag().Name, invalid.GetValue(), wanted)
 }

@@ -31,7 +31,10 @@ func runCommand(r *root) *cobra.Command {
 
 The image is pulled if it isn't there yet; "toolbox" is built from Stave's own source. At a terminal -i and -t are the
 default. The exit code is the program's; 128+n if signal n ended it; 125 if the container couldn't be made, 126 if the
-program couldn't be executed, 127 if there is no such program.`,
+program couldn't be executed, 127 if there is no such program.
+
+The program is process 1 of its container, to which a signal that it has no handler for does nothing, Ctrl-C's included.
+With --init it is another process, and ends.`,
 		Example: `  stave run toolbox                                   an interactive shell
   stave run --hostname box toolbox hostname
   stave run --memory 64M toolbox hog 200M             what happens at the limit
@@ -112,6 +115,11 @@ func (f *runFlags) read(c *cobra.Command, args []string) error {
 		f.Image, args = args[0], args[1:]
 	}
 	f.Command = args
+	for _, e := range f.Env {
+		if e == "" || e[0] == '=' {
+			return fmt.Errorf("--env %q: give NAME=VALUE, or NAME to pass on yours", e)
+		}
+	}
 	var err error
 	if f.memory != "" {
 		if f.Memory, err = cgroup.ParseBytes(f.memory); err != nil {
