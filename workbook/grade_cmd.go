@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -68,6 +69,9 @@ func (f *gradeFlags) run(c *cobra.Command, dirs []string) error {
 	if len(dirs) == 0 {
 		return fmt.Errorf("which students? Name their directories%w", errUsage)
 	}
+	if !slices.ContainsFunc(dirs, isDirectory) {
+		return fmt.Errorf("%s: there is no such directory%w", strings.Join(dirs, ", "), errUsage)
+	}
 	if f.timeout <= 0 {
 		return fmt.Errorf("--timeout %v: give more than nothing%w", f.timeout, errUsage)
 	}
@@ -94,6 +98,11 @@ func (f *gradeFlags) run(c *cobra.Command, dirs []string) error {
 		return exit(1)
 	}
 	return nil
+}
+
+func isDirectory(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.IsDir()
 }
 
 // grader knows what to grade.

@@ -84,6 +84,10 @@ func (g *Grader) Student(ctx context.Context, dir string) (Student, error) {
 		return s, nil
 	}
 	defer root.Close()
+	if info, err := root.Lstat("work"); err == nil && info.IsDir() { // what is left out would count as not handed in
+		s.Error = fmt.Sprintf("this is a whole clone: name what has the answers, %s", filepath.Join(dir, "work"))
+		return s, nil
+	}
 	for _, e := range g.Exercises {
 		began := time.Now()
 		m := g.exercise(ctx, root, e)
