@@ -48,8 +48,8 @@ that you have started. The exit code is 0 if all that was checked holds.`,
 
 // checkCopy checks the copy of an exercise, says what came out, and remembers it.
 func (p *place) checkCopy(ctx context.Context, e exercise.Exercise) (passed bool, err error) {
-	if !p.work.Started(e.ID) {
-		return false, p.notStarted(e)
+	if err := p.copied(e); err != nil {
+		return false, err
 	}
 	r, err := e.CheckDir(ctx, work.Dir(e.ID))
 	if err != nil {

@@ -92,6 +92,9 @@ func (p *place) exercise(args []string) (exercise.Exercise, error) {
 		return exercise.Exercise{}, err
 	}
 	if !isExercise {
+		if _, err := p.step(id); err != nil {
+			return exercise.Exercise{}, err
+		}
 		return exercise.Exercise{}, fmt.Errorf("%s is a step: say which of its exercises you mean, such as %s.1%w", args[0], id, errUsage)
 	}
 	e, err := exercise.Find(p.root, id)
@@ -123,6 +126,9 @@ func (p *place) step(id string) (string, error) {
 		return "", err
 	}
 	i := slices.IndexFunc(steps, func(s string) bool { return strings.HasPrefix(s, id+"-") })
+	if i < 0 && id > "00" && len(steps) > 0 && id < steps[len(steps)-1] {
+		return "", fmt.Errorf("step %s is still to come%w", id, errUsage)
+	}
 	if i < 0 {
 		return "", fmt.Errorf("there is no step %s: there are %s%w", id, strings.Join(steps, ", "), errUsage)
 	}
@@ -150,6 +156,18 @@ func title(e exercise.Exercise) string {
 		return e.ID
 	}
 	return e.ID + " " + t
+}
+
+// copied is an error unless there is a copy of an exercise, with something in it.
+func (p *place) copied(e exercise.Exercise) error {
+	if !p.work.Started(e.ID) {
+		return p.notStarted(e)
+	}
+	files, err := p.work.Files(e.ID)
+	if err == nil && len(files) == 0 {
+		err = fmt.Errorf("there are no Go files in %s: \"%s reset %s\" copies the step there anew", work.Dir(e.ID), p.self, e.ID)
+	}
+	return err
 }
 
 // notStarted is what to tell somebody who has no copy of an exercise yet.

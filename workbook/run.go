@@ -65,10 +65,7 @@ func (p *place) program(arg string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if !p.work.Started(e.ID) {
-		return "", p.notStarted(e)
-	}
-	return work.Dir(e.ID), nil
+	return work.Dir(e.ID), p.copied(e)
 }
 
 // programFile is where the program built from a directory is kept. It can't be removed by us, who are no more once it runs,

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -38,7 +39,11 @@ func startCommand() *cobra.Command {
 				return nil
 			}
 			p.printf("Your copy of step %s is in %s: change it there, with any editor. These will help:\n\n", e.Step, work.Dir(e.ID))
-			p.suggest("run "+e.ID+" …", "try it by hand")
+			byHand := "try it by hand"
+			if os.Geteuid() != 0 && e.Step < "08" {
+				byHand += `, inside "unshare -Ur bash"`
+			}
+			p.suggest("run "+e.ID+" …", byHand)
 			p.suggest("check "+e.ID, "does it do what it should?")
 			p.suggest("watch "+e.ID, "check it whenever you save")
 			p.suggest("hint "+e.ID, "help, a little more each time")

@@ -37,8 +37,8 @@ func watchCommand() *cobra.Command {
 
 // watch checks an exercise until ctx ends.
 func (p *place) watch(ctx context.Context, e exercise.Exercise) error {
-	if !p.work.Started(e.ID) {
-		return p.notStarted(e)
+	if err := p.copied(e); err != nil {
+		return err
 	}
 	ticker := time.NewTicker(glance)
 	defer ticker.Stop()
