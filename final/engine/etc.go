@@ -24,7 +24,7 @@ func (e *Engine) hostname(c *container, o Options) (string, error) {
 	case o.sharesUTS() && o.Hostname != "":
 		return "", fmt.Errorf("--hostname with --uts %s would rename the other, too", o.UTS)
 	case strings.ContainsFunc(o.Hostname, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }):
-		return "", fmt.Errorf("--hostname %q: use letters, digits, - and .", o.Hostname)
+		return "", fmt.Errorf("--hostname %q: use letters, digits, hyphens and dots", o.Hostname)
 	case o.Hostname != "":
 		return o.Hostname, nil
 	case o.UTS == "host":

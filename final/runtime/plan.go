@@ -206,12 +206,6 @@ func (b *builder) guard() error {
 	return err
 }
 
-func closeInherited(p *plan.Plan, preserved int) {
-	p.Add(plan.Op{Actor: plan.Child, What: "closing inherited descriptors at execve", Step: "02-pid",
-		Why:   "a descriptor left open is a way out to what it refers to (CVE-2024-21626)",
-		Calls: []plan.Call{{Name: "close_range", Args: []plan.Arg{plan.Int(3 + preserved), plan.Sym("~0U", 1<<32-1), plan.Sym("CLOSE_RANGE_CLOEXEC", unix.CLOSE_RANGE_CLOEXEC)}}}})
-}
-
 // dieWithParent is said again whenever ids changed, because the kernel then forgets it (prctl(2)).
 func (b *builder) dieWithParent() {
 	if !b.DieWithParent {

@@ -173,6 +173,12 @@ func (b *builder) process() error {
 	return execve(&b.plan, b.Spec.Process, "")
 }
 
+func closeInherited(p *plan.Plan, preserved int) {
+	p.Add(plan.Op{Actor: plan.Child, What: "closing inherited descriptors at execve", Step: "02-pid",
+		Why:   "a descriptor left open is a way out to what it refers to (CVE-2024-21626)",
+		Calls: []plan.Call{{Name: "close_range", Args: []plan.Arg{plan.Int(3 + preserved), plan.Sym("~0U", 1<<32-1), plan.Sym("CLOSE_RANGE_CLOEXEC", unix.CLOSE_RANGE_CLOEXEC)}}}})
+}
+
 // closeRest leaves nothing open but what the program gets, and the gate. A created container may wait for long, and nothing keeps others in its pid namespace from what
 // it has open (CVE-2016-9962). It comes before the filter, which may not know the calls, and before the limit of descriptors.
 func (b *builder) closeRest() {
