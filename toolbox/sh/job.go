@@ -114,12 +114,7 @@ func (s *shell) passEarlier(j *job) {
 		s.passOrNote(j, sig)
 	}
 	interrupted := s.control == nil && !s.trapped("INT") && slices.Contains(s.signals.pending, unix.SIGINT)
-	for _, p := range j.processes {
-		if state := s.children.state(p); state.ended && state.status.Signal() == unix.SIGINT {
-			interrupted = true // and those behind it in the pipeline weren't there yet
-		}
-	}
-	if !interrupted {
+	if !interrupted && s.endedBy(j) != unix.SIGINT { // those behind one that it has ended weren't there yet
 		return
 	}
 	for _, p := range j.processes {
