@@ -164,12 +164,8 @@ func (e *Engine) carryOut(ctx context.Context, c *container, p *runtime.Planned,
 	off := ctx.Err() != nil // it was called off while it was being made; from here on signals are the program's
 	c.Pid, c.Start = proc.Pid, runtime.Started(proc.Pid)
 	saved := c.save()
-	var terminal *os.File
-	if fd, ok := proc.Result(runtime.Terminal); ok {
-		_ = unix.SetNonblock(fd, true) // so that it can be closed while somebody reads from it
-		terminal = os.NewFile(uintptr(fd), "terminal")
-		defer terminal.Close()
-	}
+	terminal := runtime.OpenTerminal(proc)
+	defer terminal.Close()
 	ended := func() {}
 	if m.Started != nil {
 		ended = m.Started(proc.PidFD, terminal)

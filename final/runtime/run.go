@@ -21,16 +21,22 @@ type Foreground struct {
 // wait is from the start of the process to its end, with its exit code as a shell has it.
 func (f Foreground) wait(proc *plan.Process) (int, error) {
 	defer unix.Close(proc.PidFD)
-	var terminal *os.File
-	if fd, ok := proc.Result(Terminal); ok {
-		_ = unix.SetNonblock(fd, true) // so that it can be closed while somebody reads from it
-		terminal = os.NewFile(uintptr(fd), "terminal")
-		defer terminal.Close()
-	}
+	terminal := OpenTerminal(proc)
+	defer terminal.Close()
 	ended := f.Started(proc.PidFD, terminal)
 	code, err := proc.Wait()
 	ended()
 	return code, err
+}
+
+// OpenTerminal is the master of a process's terminal, or nil if it has none, which can be closed all the same.
+func OpenTerminal(proc *plan.Process) *os.File {
+	fd, ok := proc.Result(Terminal)
+	if !ok {
+		return nil
+	}
+	_ = unix.SetNonblock(fd, true) // so that it can be closed while somebody reads from it
+	return os.NewFile(uintptr(fd), "terminal")
 }
 
 // Run makes a container, starts it, waits for its end and removes it, unless it is to be kept. A nil f leaves it to itself as soon as it runs.
