@@ -85,6 +85,9 @@ func (s Set) Has(t specs.LinuxNamespaceType) bool { _, ok := s.paths[t]; return 
 // New tells whether it gets a new one.
 func (s Set) New(t specs.LinuxNamespaceType) bool { path, ok := s.paths[t]; return ok && path == "" }
 
+// Joins tells whether it enters one that exists already.
+func (s Set) Joins(t specs.LinuxNamespaceType) bool { return s.paths[t] != "" }
+
 // Own tells whether the container would be in our own namespace of this type, because it has none or the path of ours.
 func (s Set) Own(t specs.LinuxNamespaceType) (bool, error) {
 	path, ok := s.paths[t]
@@ -194,7 +197,7 @@ func (s Set) join(p *plan.Plan) {
 			plan.AtCWD(), plan.Str(o.path), plan.Sym("O_RDONLY|O_CLOEXEC", unix.O_RDONLY|unix.O_CLOEXEC)}})
 	}
 	p.Add(op)
-	joinsUser := s.Has(specs.UserNamespace) && !s.New(specs.UserNamespace)
+	joinsUser := s.Joins(specs.UserNamespace)
 	enter := func(o open, again bool) {
 		c := plan.Call{Name: "setns", Result: o.done, Args: []plan.Arg{plan.Ref(o.fd), plan.Sym(o.text, o.flag)}}
 		op := plan.Op{Actor: plan.Child, What: fmt.Sprintf("joining the %s namespace %s", o.name, o.path), Step: stepUTS, Why: "a namespace that somebody else made"}
@@ -297,10 +300,10 @@ func (s Set) Hostname(p *plan.Plan, hostname, domainname string) error {
 		if err != nil {
 			return err
 		}
-		if current, _ := os.Hostname(); own && n.field == "hostname" && n.value == current {
-			continue // callers say so of a namespace that turns out to be the host's
-		}
 		if own {
+			if current, _ := os.Hostname(); n.field == "hostname" && n.value == current {
+				continue // callers say so of a namespace that turns out to be the host's
+			}
 			return fmt.Errorf("%s would change the host's: it needs a uts namespace in linux.namespaces, a new one or another's", n.field)
 		}
 		p.Add(plan.Op{Actor: plan.Child, What: fmt.Sprintf("setting %s to %s", n.what, n.value), Step: stepUTS,

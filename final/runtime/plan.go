@@ -187,7 +187,7 @@ func (b *builder) begin() error {
 		b.oomScore()
 		closeInherited(p, b.PreserveFDs)
 		guarded = b.guard()
-		if b.host.Privileged && b.namespaces.Has(specs.PIDNamespace) && !b.namespaces.New(specs.PIDNamespace) {
+		if b.host.Privileged && b.namespaces.Joins(specs.PIDNamespace) {
 			security.Hide(p)
 		}
 	})
