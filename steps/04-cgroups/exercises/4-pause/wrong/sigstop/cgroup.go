@@ -76,8 +76,8 @@ func freeze(pid, state string) error {
 				if err != nil {
 					return err
 				}
-				if err := unix.Kill(process, signal); err != nil {
-					return err
+				if err := unix.Kill(process, signal); err != nil && err != unix.ESRCH {
+					return err // ESRCH: it ended after we had read of it
 				}
 			}
 			return nil
