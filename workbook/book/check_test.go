@@ -285,7 +285,7 @@ func TestBroken(t *testing.T) {
 		},
 		"an option nobody knows": {
 			"docs/01-one.md", "needs=", "need=",
-			[]string{`docs/01-one.md:52: unknown option "needexec:echo": there are needs="…", vary="…" and as="user"`},
+			[]string{`docs/01-one.md:52: unknown option "needexec:echo": there are needs="…", vary="…", as="user" and, for a page, network="own"`},
 		},
 		"a pattern that is none": {
 			"docs/01-one.md", "[0-9]+", "[0-9",

@@ -15,7 +15,7 @@ import (
 func (s *stage) perform(ctx context.Context, t transcript, wrong *problems) [][]string {
 	var outputs [][]string
 	for _, c := range t.commands {
-		actual, err := s.run(ctx, c.typed, t.asUser)
+		actual, err := s.run(ctx, c.typed, t.asUser, t.apart)
 		if err != nil {
 			wrong.add(c.line, "%v", err)
 			return outputs

@@ -40,10 +40,14 @@ while IFS= read -r -d '' -u 3 __command; do
 	printf '\0%s %d\0' SECRET "$__status" >&4
 done`
 
-// startSession starts bash in dir, as root or as an ordinary user: where we aren't that, in a user namespace.
-func startSession(dir string, env []string, root bool) (*session, error) {
+// startSession starts bash in dir, as root or as an ordinary user: where we aren't that, in a user namespace. Root may
+// have a network apart.
+func startSession(dir string, env []string, root, apart bool) (*session, error) {
 	s := &session{secret: rand.Text(), output: make(chan []byte), ended: make(chan struct{})}
 	args := []string{"bash", "--noprofile", "--norc", "-c", strings.ReplaceAll(loop, "SECRET", s.secret), "bash"}
+	if root && apart {
+		args = slices.Concat([]string{"unshare", "--net", "--"}, args)
+	}
 	if isRoot := os.Geteuid() == 0; root && !isRoot {
 		args = slices.Concat([]string{"unshare", "--user", "--map-root-user", "--"}, args)
 	} else if !root && isRoot {

@@ -163,12 +163,12 @@ func names(out []byte) []string {
 }
 
 // run runs a command in the session for its kind of transcript and returns the lines that came out.
-func (s *stage) run(ctx context.Context, typed string, asUser bool) ([]string, error) {
+func (s *stage) run(ctx context.Context, typed string, asUser, apart bool) ([]string, error) {
 	if why := s.broken[asUser]; why != "" {
 		return nil, fmt.Errorf("not run: %s", why)
 	}
 	if s.sessions[asUser] == nil {
-		session, err := startSession(s.top(), s.env, !asUser)
+		session, err := startSession(s.top(), s.env, !asUser, apart)
 		if err != nil {
 			return nil, err
 		}

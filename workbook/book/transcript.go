@@ -16,12 +16,18 @@ import (
 //
 // needs names conditions of package script; where one doesn't hold the transcript is skipped. What a vary expression
 // matches may be anything else that it matches. A line that is only … stands for any number of lines. With as="user" the
-// session isn't root's: as root, it is that of script.AsUser. A comment <!-- vary="…" --> holds for the whole page.
+// session isn't root's: as root, it is that of script.AsUser. A comment that begins with vary or network and not with run
+// holds for the whole page:
+//
+//	<!-- network="own" needs="exec:ip" vary="[0-9]+" -->
+//
+// Root's session is then in a network namespace in which there is nothing yet.
 type transcript struct {
 	block    part
 	needs    []string
 	vary     []*regexp.Regexp
 	asUser   bool
+	apart    bool // root's session has a network of its own
 	commands []command
 }
 
@@ -37,6 +43,7 @@ type command struct {
 const (
 	runWord  = "run"
 	varyWord = "vary"
+	netWord  = "network"
 	anything = "…"
 	language = "console" // of the block
 )
@@ -49,7 +56,7 @@ func (p *page) transcripts(wrong *problems) []transcript {
 		about, words := part.directive()
 		option, _, _ := strings.Cut(about, "=")
 		switch {
-		case option == varyWord:
+		case option == varyWord || option == netWord:
 			if err := everywhere.options(part.comment); err != nil {
 				wrong.add(part.line, "%v", err)
 			}
@@ -71,6 +78,8 @@ func (p *page) transcripts(wrong *problems) []transcript {
 	}
 	for i := range list {
 		list[i].vary = append(list[i].vary, everywhere.vary...)
+		list[i].needs = append(list[i].needs, everywhere.needs...)
+		list[i].apart = everywhere.apart
 	}
 	return list
 }
@@ -98,8 +107,10 @@ func (t *transcript) options(words string) error {
 			t.vary = append(t.vary, expression)
 		case a.name == "as" && a.value == "user":
 			t.asUser = true
+		case a.name == netWord && a.value == "own":
+			t.apart = true
 		default:
-			return fmt.Errorf(`unknown option %q: there are needs="…", vary="…" and as="user"`, a.name+a.value)
+			return fmt.Errorf(`unknown option %q: there are needs="…", vary="…", as="user" and, for a page, network="own"`, a.name+a.value)
 		}
 	}
 	return nil

@@ -79,7 +79,11 @@ func TestCheckTranscripts(t *testing.T) {
 		"another user": {
 			page: block("$ id -u; touch file", "0") + "\n" + `<!-- run as="user" vary="[1-9][0-9]*" -->` + "\n" + block("$ id -u; ls file", "1000", "file"),
 		},
-		"no condition": {page: `<!-- run needs="exec:moon" -->` + "\n" + block("$ echo one", "two")},
+		"a network of its own": { // on a machine's own, the loopback interface is up
+			page: `<!-- network="own" -->` + "\n" + block("$ grep -c 127.0.0.1 /proc/net/fib_trie", "0"),
+		},
+		"no condition":                    {page: `<!-- run needs="exec:moon" -->` + "\n" + block("$ echo one", "two")},
+		"no condition for the whole page": {page: `<!-- network="own" needs="exec:moon" -->` + "\n" + block("$ echo one", "two")},
 
 		"a wrong line": {
 			page: block("$ echo one", "two"),
