@@ -27,4 +27,5 @@ func TestEarlierSteps(t *testing.T) {
 	script.Run(t, "../04-cgroups/testdata")
 	script.Run(t, "../05-overlay/testdata")
 	script.Run(t, "../06-images/testdata", "userns")
+	script.Run(t, "../07-network/testdata")
 }

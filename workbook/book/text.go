@@ -28,9 +28,6 @@ func (b *Book) text(chapter string) (string, error) {
 			}
 			found = append(found, matches...)
 		}
-		if len(found) == 0 && b.isComing(chapter) {
-			return "", fmt.Errorf("chapter %s is still to come", chapter)
-		}
 		if len(found) == 0 {
 			return "", fmt.Errorf("the book has no chapter %s", chapter)
 		}
@@ -41,12 +38,6 @@ func (b *Book) text(chapter string) (string, error) {
 		return "", err
 	}
 	return p.forTerminal(), nil
-}
-
-// isComing reports whether later chapters are there than one that isn't, such as 07.
-func (b *Book) isComing(number string) bool {
-	chapters, _ := fs.Glob(b.files, "docs/[0-9][0-9]-*.md") // they come in order; an error would be one of the pattern
-	return len(number) == 2 && len(chapters) > 0 && "docs/"+number < chapters[len(chapters)-1]
 }
 
 // cut is a piece of the source, and what stands there instead.

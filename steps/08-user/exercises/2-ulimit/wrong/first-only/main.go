@@ -7,6 +7,7 @@
 //	overlay.go  layers
 //	image.go    images, and how they are started
 //	layer.go    a layer, from its archive
+//	network.go  interfaces, addresses, ports
 //	user.go     user ids
 package main
 
@@ -33,6 +34,7 @@ const help = `Run PROGRAM in a container. What it can have of its own:
   step run --memory 64M sh              limits
   step run --layer DIR --layer DIR sh   layers
   step run alpine sh                    all that an image says, after step pull alpine
+  step run --network bridge sh          interfaces, addresses, ports
   step run id                           user ids, for whoever isn't root already
 
 The exit code is PROGRAM's, or 128+n if signal n ended it; 127 if PROGRAM is not
@@ -46,6 +48,7 @@ type container struct {
 	Limits    limits
 	Overlay   overlay
 	Image     image
+	Network   network
 }
 
 func main() {
@@ -60,6 +63,7 @@ func main() {
 	c.Mounts.flags(run)
 	c.Limits.flags(run)
 	c.Overlay.flags(run)
+	c.Network.flags(run)
 	child := &cobra.Command{Use: "child", Hidden: true, RunE: func(*cobra.Command, []string) error { return c.child() }}
 	step.AddCommand(append(imageCommands(), run, child)...)
 	step.AddCommand(insideCommand(step))
@@ -95,12 +99,19 @@ func (c *container) parent() error {
 	if err := c.Limits.create(); err != nil {
 		return err
 	}
+	defer c.Network.remove()
+	if err := c.Network.create(c, child.SysProcAttr); err != nil {
+		return err
+	}
 	if err := child.Start(); err != nil {
 		return fmt.Errorf("creating the namespaces: %w", err)
 	}
 	defer child.Wait() // an empty cgroup is needed to remove it, so no child may stay behind
 	defer child.Process.Kill()
 	if err := c.Limits.join(child.Process.Pid); err != nil {
+		return err
+	}
+	if err := c.Network.join(child.Process.Pid); err != nil {
 		return err
 	}
 	receive.Close()
@@ -119,6 +130,9 @@ func (c *container) child() error {
 	}
 	pipe.Close()
 	if err := c.UTS.child(); err != nil {
+		return err
+	}
+	if err := c.Network.child(); err != nil {
 		return err
 	}
 	if err := c.Mounts.private(); err != nil {

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// door is a port of the host's, and the container's one that it leads to.
+type door struct {
+	listener *net.TCPListener
+	port     int
+}
+
+// listen takes the host's ports. It is early for that: clients have to wait until there is a container, but a port that is
+// in use can be told of in time.
+func (n *network) listen() error {
+	if len(n.Publish) > 0 && n.Mode != "bridge" {
+		return errors.New("--publish needs --network bridge")
+	}
+	for _, s := range n.Publish {
+		outside, inside, _ := strings.Cut(s, ":")
+		hostPort, errOutside := strconv.ParseUint(outside, 10, 16)
+		port, errInside := strconv.ParseUint(inside, 10, 16)
+		if errOutside != nil || errInside != nil || hostPort == 0 || port == 0 {
+			return fmt.Errorf("--publish %s: want HOSTPORT:PORT, two numbers from 1 to 65535", s)
+		}
+		listener, err := net.ListenTCP("tcp", &net.TCPAddr{Port: int(hostPort)}) // at all addresses
+		if err != nil {
+			return fmt.Errorf("--publish %s: %w", s, err)
+		}
+		n.doors = append(n.doors, door{listener, int(port)})
+	}
+	return nil
+}
+
+// serve ends with the process, and so do all connections.
+func (d door) serve(container net.IP) {
+	for {
+		client, err := d.listener.AcceptTCP()
+		if err != nil {
+			time.Sleep(10 * time.Millisecond) // too many are open, perhaps: some of them will end
+			continue
+		}
+		go handOn(client, &net.TCPAddr{IP: container, Port: d.port})
+	}
+}
+
+// handOn connects a client with a server, until one of them has sent all.
+func handOn(client *net.TCPConn, address *net.TCPAddr) {
+	defer client.Close()
+	server, err := net.DialTCP("tcp", nil, address)
+	if err != nil {
+		return // nobody listens in there
+	}
+	defer server.Close()
+	done := make(chan struct{}, 2)
+	go func() {
+		io.Copy(client, server)
+		done <- struct{}{}
+	}()
+	go func() {
+		io.Copy(server, client)
+		done <- struct{}{}
+	}()
+	<-done
+}
