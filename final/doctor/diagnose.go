@@ -32,7 +32,7 @@ type Finding struct {
 type Fix struct{ Text, Command string }
 
 // Steps are what a Finding can affect.
-var Steps = []string{"01-uts", "02-pid", "03-mount", "04-cgroups", "05-overlay", "06-images", "08-user", "09-security", "final"}
+var Steps = []string{"01-uts", "02-pid", "03-mount", "04-cgroups", "05-overlay", "06-images", "07-network", "08-user", "09-security", "final"}
 
 // A mechanism is also needed by whatever comes after its step.
 var (
@@ -55,7 +55,7 @@ func Diagnose(f *Facts) []Finding {
 	for _, d := range f.Dirs {
 		all = append(all, overlay(f, d))
 	}
-	all = append(all, seccomp(f))
+	all = append(all, network(f), seccomp(f))
 	all = append(all, tools(f)...)
 	return slices.DeleteFunc(all, func(finding Finding) bool { return finding.Name == "" })
 }
@@ -142,11 +142,32 @@ func calls(f *Facts) Finding {
 	}
 }
 
+func network(f *Facts) Finding {
+	var made, bad []string
+	for _, n := range networks {
+		if e := f.Trials.Networks[n.name]; e != 0 {
+			bad = append(bad, refused(n.name, e))
+		}
+		made = append(made, n.name)
+	}
+	switch {
+	case f.Trials.Networks == nil:
+		return Finding{} // not tried, for a cause that has its own line
+	case len(bad) > 0:
+		return Finding{
+			"networks", Limited, strings.Join(bad, ", "), "Containers can't be connected; --network none and host work.",
+			[]Fix{{"as root, if the kernel has them as modules:", "modprobe -a bridge veth nf_tables"}, otherKernel}, Steps[6:7],
+		}
+	default:
+		return Finding{Name: "networks", Found: strings.Join(made, ", ") + ": can be made"}
+	}
+}
+
 func seccomp(f *Facts) Finding {
 	if f.Filters {
 		return Finding{Name: "seccomp", Found: "filters are available"}
 	}
-	return Finding{"seccomp", Limited, "this kernel has no filters", "They refuse single system calls, which is what step 09 ends with.", []Fix{otherKernel}, Steps[7:8]}
+	return Finding{"seccomp", Limited, "this kernel has no filters", "They refuse single system calls, which is what step 09 ends with.", []Fix{otherKernel}, Steps[8:9]}
 }
 
 func tools(f *Facts) (all []Finding) {
@@ -154,9 +175,9 @@ func tools(f *Facts) (all []Finding) {
 		name, why, fix string
 		steps          []string
 	}{
-		{"go", "Each step is run from its source.", "install it as go.dev/doc/install says, and add its bin to PATH", Steps[:8]},
+		{"go", "Each step is run from its source.", "install it as go.dev/doc/install says, and add its bin to PATH", Steps[:9]},
 		{"git", "Stave is fetched and updated with it.", "install the package git", nil},
-		{"unshare", "The steps up to 06 get their privilege from unshare -Ur.", "install the package util-linux", Steps[:6]},
+		{"unshare", "The steps up to 07 get their privilege from unshare -Ur.", "install the package util-linux", Steps[:7]},
 	} {
 		switch path := f.Tools[t.name]; {
 		case path != "":

@@ -17,7 +17,7 @@ func asRoot() *Facts {
 	f := &Facts{
 		Release: "6.8.0-45-generic", Arch: "amd64", User: "root", CapEff: ^uint64(0), Filters: true, Systemd: true,
 		Sysctl:  map[string]string{"user.max_user_namespaces": "63432"},
-		Trials:  Trials{Calls: calls},
+		Trials:  Trials{Calls: calls, Networks: map[string]unix.Errno{}},
 		Cgroups: Cgroups{Layout: "v2"},
 		Dirs:    []Dir{{Path: "/var/lib", FSType: unix.EXT4_SUPER_MAGIC, Free: 40e9, Tried: true}},
 		Tools:   map[string]string{"go": "/usr/local/go/bin/go", "git": "/usr/bin/git", "unshare": "/usr/bin/unshare"},
@@ -299,6 +299,12 @@ func TestDiagnose(t *testing.T) {
 		{
 			"no room", asRoot, func(f *Facts) { f.Dirs[0].Free = 100e6 },
 			"overlay", Limited, []string{"0.1 GB"}, "05-overlay",
+		},
+		{
+			"no bridge and no firewall", asRoot, func(f *Facts) {
+				f.Trials.Networks["a bridge"], f.Trials.Networks["a table of nf_tables"] = unix.EOPNOTSUPP, unix.EPROTONOSUPPORT
+			},
+			"networks", Limited, []string{"a bridge: operation not supported (ENOTSUP), a table of nf_tables: protocol not supported", "modprobe -a bridge"}, "07-network",
 		},
 		{
 			"no filters", asRoot, func(f *Facts) { f.Filters = false },

@@ -16,12 +16,12 @@ func privilege(f *Facts) Finding {
 	case f.direct():
 		return Finding{Name: "privilege", Found: "root"}
 	case f.UID != 0:
-		return Finding{Name: "privilege", Found: "ordinary user " + f.User + ": run stave as it is, the steps up to 06 inside unshare -Ur"}
+		return Finding{Name: "privilege", Found: "ordinary user " + f.User + ": run stave as it is, the steps up to 07 inside unshare -Ur"}
 	case f.Trials.Clone == 0 && f.Trials.Hostname == 0:
 		return Finding{
 			"privilege", Limited, "root, but without CAP_SYS_ADMIN",
 			"Namespaces and mounts take that capability. Root of a new user namespace has it.",
-			append([]Fix{{Text: "run stave as it is, the steps up to 06 inside unshare -Ur"}}, outside(f)...), Steps,
+			append([]Fix{{Text: "run stave as it is, the steps up to 07 inside unshare -Ur"}}, outside(f)...), Steps,
 		}
 	default:
 		return Finding{

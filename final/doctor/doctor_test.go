@@ -57,6 +57,9 @@ func TestGather(t *testing.T) {
 		if len(f.Trials.Calls) != len(probes) {
 			t.Errorf("calls tried: %v", f.Trials.Calls)
 		}
+		if len(f.Trials.Networks) != len(networks) {
+			t.Errorf("networks tried: %v", f.Trials.Networks)
+		}
 	}
 	if f.Release == "" || f.User == "" || f.Cgroups.Layout == "" {
 		t.Errorf("facts are missing in %+v", f)
@@ -165,5 +168,12 @@ func TestWrap(t *testing.T) {
 	want := []string{"one two", "three four", "five", "sixseveneight", "nine"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// What the kernel says of a trial arrives. It makes no interface of a kind that doesn't exist, for whoever asks.
+func TestMakeLinkRefused(t *testing.T) {
+	if err := makeLink("no-such-kind"); err != unix.EOPNOTSUPP && err != unix.EPERM {
+		t.Errorf("error %v", err)
 	}
 }

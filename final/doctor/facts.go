@@ -36,6 +36,7 @@ type Trials struct {
 	Proc     unix.Errno            // mounting a proc of the new pid namespace
 	Overlay  []unix.Errno          // mounting and using an overlay; one for each directory
 	Calls    map[string]unix.Errno // by name; see probes
+	Networks map[string]unix.Errno // by name; see networks
 }
 
 // Dir is a directory that will hold layers and root filesystems.

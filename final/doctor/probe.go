@@ -28,6 +28,7 @@ func Probe(w io.Writer, dirs []string) error {
 		t.Proc = errno(unix.Mount("proc", "/proc", "proc", 0, ""))
 		t.Tmpfs = errno(unix.Mount("tmpfs", "/proc", "tmpfs", 0, ""))
 		t.Calls = tryCalls()
+		t.Networks = tryNetworks()
 	}
 	return json.NewEncoder(w).Encode(t)
 }
