@@ -23,6 +23,7 @@ const (
 	stepPID     = "02-pid"
 	stepMount   = "03-mount"
 	stepCgroups = "04-cgroups"
+	stepNetwork = "07-network"
 )
 
 // A kind is one type of namespace: its name in the OCI specification, its name in /proc/PID/ns, and its flag.
@@ -323,7 +324,7 @@ func (s Set) Loopback(p *plan.Plan) {
 	copy(request, "lo")
 	copy(request[16:], plan.HalfWords(unix.IFF_UP|unix.IFF_RUNNING))
 	fd := p.Name("socket")
-	p.Add(plan.Op{Actor: plan.Child, What: "bringing up the loopback interface",
+	p.Add(plan.Op{Actor: plan.Child, What: "bringing up the loopback interface", Step: stepNetwork,
 		Why: "a new network namespace has nothing but lo, and that is down",
 		Calls: []plan.Call{
 			{Name: "socket", Args: []plan.Arg{plan.Sym("AF_INET", unix.AF_INET), plan.Sym("SOCK_DGRAM|SOCK_CLOEXEC", unix.SOCK_DGRAM|unix.SOCK_CLOEXEC), plan.Int(0)}, Result: fd},
